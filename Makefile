@@ -1,0 +1,196 @@
+# autotrace: the build.
+#
+#   src/<room>/*.c, proto/*.proto  ->  build/core.a            everything but the hooks; tests link it
+#   src/hooks/*.[cS], core, bundle ->  build/libautotrace.so   needs libc.so.6 and nothing else
+#   src/cli, src/view              ->  build/autotrace, build/autotrace-view
+#
+# Sources are found by wildcard: a new file needs no line here.
+# Variables: BUILD=dir  CC=gcc|clang  V=1  SAN=address,undefined  PREFIX=  DESTDIR=  FUZZ_SECONDS=60
+
+BUILD        ?= build
+BUNDLE       ?= build/bundle
+PREFIX       ?= /usr/local
+FUZZ_SECONDS ?= 60
+PYTHON       ?= /usr/bin/python3
+VERSION      := 0.1.0
+ifeq ($(origin CC),default)
+CC := gcc
+endif
+ifneq ($(V),1)
+Q := @
+say = @printf '  %-7s %s\n'
+else
+say = @:
+endif
+.DEFAULT_GOAL := all
+.DELETE_ON_ERROR:
+.SECONDARY:
+.SUFFIXES:
+MAKEFLAGS += --no-builtin-rules
+
+# ---- flags -----------------------------------------------------------------
+# _FORTIFY_SOURCE stays away: it would turn a call of ours into __read_chk, which is interposed.
+# initial-exec TLS and -fno-plt: a hook's guard and its true call cost one load each.
+CPPFLAGS += -D_GNU_SOURCE= -DAT_VERSION='"$(VERSION)"' -Isrc -Iinclude -I$(BUILD)/gen -isystem $(BUNDLE)/include
+WARNINGS  = -Wall -Wextra -Wvla -Wstrict-prototypes -Werror
+CODEGEN   = -O2 -g -pthread -fno-common -fstack-protector-strong
+LIBFLAGS  = -fPIC -fvisibility=hidden -ftls-model=initial-exec -fno-plt -ffunction-sections -fdata-sections
+ifneq ($(SAN),)
+CODEGEN  += -fsanitize=$(SAN) -fno-sanitize-recover=all -fno-omit-frame-pointer
+endif
+COMPILE   = $(CC) -std=gnu11 $(CPPFLAGS) $(WARNINGS) $(CODEGEN) $(CFLAGS) -MMD -MP
+
+# ---- sources ---------------------------------------------------------------
+ROOMS      := libc base config conn wire trace processor export flow
+PROTO      := $(shell find proto -name '*.proto' 2>/dev/null | sort)
+GEN_C      := $(PROTO:proto/%.proto=$(BUILD)/gen/%.pb-c.c)
+GEN_H      := $(GEN_C:.c=.h)
+objects     = $(patsubst %,$(BUILD)/obj/%.o,$(wildcard $(foreach r,$(1),src/$(r)/*.c src/$(r)/*.S)))
+CORE_OBJ   := $(call objects,$(ROOMS)) $(GEN_C:.c=.o)
+HOOKS_OBJ  := $(call objects,hooks)
+CLI_OBJ    := $(call objects,cli)
+VIEW_OBJ   := $(call objects,view)
+UNIT       := $(patsubst tests/unit/%.c,$(BUILD)/tests/unit/%,$(wildcard tests/unit/*/test_*.c))
+HELPERS    := $(patsubst tests/programs/%.c,$(BUILD)/tests/programs/%,$(wildcard tests/programs/*.c))
+FUZZERS    := $(patsubst tests/fuzz/%.c,$(BUILD)/tests/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
+CALLS      := src/libc/calls.def
+DEPS       := $(BUILD)/.deps-build
+
+all: lib programs ## build the library and the two programs
+lib: $(BUILD)/libautotrace.so ## build/libautotrace.so alone
+core: $(BUILD)/core.a ## build/core.a alone: everything but the hooks
+bundle: $(BUILD)/libbundle.a ## libcurl, OpenSSL, zlib and protobuf-c as one object (cached)
+programs: $(if $(CLI_OBJ),$(BUILD)/autotrace) $(if $(VIEW_OBJ),$(BUILD)/autotrace-view)
+
+$(DEPS): scripts/install-deps
+	@mkdir -p $(@D)
+	$(Q)scripts/install-deps build
+	@touch $@
+
+# ---- objects ---------------------------------------------------------------
+$(BUILD)/gen/%.pb-c.c $(BUILD)/gen/%.pb-c.h &: proto/%.proto | $(DEPS)
+	@mkdir -p $(BUILD)/gen
+	$(say) PROTOC $<
+	$(Q)protoc-c --proto_path=proto --c_out=$(BUILD)/gen $<
+
+$(BUILD)/gen/%.o: $(BUILD)/gen/%.c | $(GEN_H)
+	$(say) CC $(<:$(BUILD)/%=%)
+	$(Q)$(COMPILE) $(LIBFLAGS) -w -c -o $@ $<
+
+$(BUILD)/obj/src/%.o: src/% | $(GEN_H) $(DEPS) $(BUNDLE)/stamp
+	@mkdir -p $(@D)
+	$(say) CC $<
+	$(Q)$(COMPILE) $(LIBFLAGS) -c -o $@ $<
+
+$(BUILD)/core.a: $(CORE_OBJ)
+	$(say) AR $@
+	$(Q)rm -f $@; ar rcs $@ $^
+
+# ---- the bundle ------------------------------------------------------------
+$(BUNDLE)/stamp: scripts/build-bundle | $(DEPS)
+	$(Q)scripts/build-bundle $(BUNDLE)
+
+$(BUILD)/libbundle.a: $(BUNDLE)/stamp scripts/link-bundle scripts/bundle.keep scripts/bundle.own scripts/lower-floor scripts/floor.names $(wildcard $(CALLS)) | $(DEPS)
+	$(say) BUNDLE $@
+	$(Q)scripts/link-bundle $(BUNDLE) $(BUILD)
+
+# ---- products --------------------------------------------------------------
+LINK_SO = -shared -pthread -static-libgcc -Wl,-soname,libautotrace.so -Wl,-z,now -Wl,-z,relro -Wl,-z,nodelete \
+	-Wl,-z,defs -Wl,-z,noexecstack -Wl,-Bsymbolic -Wl,--exclude-libs,ALL -Wl,--gc-sections -Wl,--as-needed \
+	-Wl,--hash-style=gnu -Wl,-O1
+
+$(BUILD)/gen/exports.map: scripts/list-exports $(wildcard $(CALLS) include/autotrace.h) | $(DEPS)
+	@mkdir -p $(@D)
+	$(Q)scripts/list-exports --map > $@
+
+$(BUILD)/libautotrace.so: $(CORE_OBJ) $(HOOKS_OBJ) $(BUILD)/libbundle.a $(BUILD)/gen/exports.map scripts/lower-floor
+	$(say) LINK $@
+	$(Q)ld -r -o $(BUILD)/autotrace.o $(HOOKS_OBJ) $(CORE_OBJ)
+	$(Q)scripts/lower-floor $(BUILD)/autotrace.o
+	$(Q)$(CC) $(CODEGEN) $(LINK_SO) -Wl,--version-script=$(BUILD)/gen/exports.map -o $@ \
+		$(BUILD)/autotrace.o $(BUILD)/libbundle.a $(LDFLAGS)
+
+# An archive member comes along only when it is asked for, so a test without curl does not carry it.
+WITH_CORE = -Wl,--start-group $(BUILD)/core.a $(BUILD)/libbundle.a -Wl,--end-group
+
+$(BUILD)/autotrace: $(CLI_OBJ) $(BUILD)/core.a $(BUILD)/libbundle.a
+	$(say) LINK $@
+	$(Q)$(CC) $(CODEGEN) -Wl,--gc-sections -o $@ $(CLI_OBJ) $(WITH_CORE) $(LDFLAGS)
+
+$(BUILD)/autotrace-view: $(VIEW_OBJ) $(BUILD)/core.a
+	$(say) LINK $@
+	$(Q)$(CC) $(CODEGEN) -Wl,--gc-sections -o $@ $(VIEW_OBJ) $(BUILD)/core.a -lmicrohttpd -ljansson -lprotobuf-c -lz $(LDFLAGS)
+
+# ---- tests -----------------------------------------------------------------
+$(BUILD)/tests/unit/%: tests/unit/%.c $(BUILD)/core.a $(BUILD)/libbundle.a | $(GEN_H) $(BUILD)/.deps-test
+	@mkdir -p $(@D)
+	$(say) TEST $<
+	$(Q)$(COMPILE) -Itests -o $@ $< $(WITH_CORE) -lcmocka $(LDFLAGS)
+
+$(BUILD)/tests/programs/%: tests/programs/%.c | $(DEPS)
+	@mkdir -p $(@D)
+	$(say) CC $<
+	$(Q)$(COMPILE) -o $@ $< $(LDFLAGS)
+
+$(BUILD)/tests/fuzz/%: tests/fuzz/%.c $(BUILD)/core.a $(BUILD)/libbundle.a | $(GEN_H)
+	@mkdir -p $(@D)
+	$(say) FUZZ $<
+	$(Q)$(COMPILE) -fsanitize=fuzzer -o $@ $< $(WITH_CORE) $(LDFLAGS)
+
+$(BUILD)/.deps-test $(BUILD)/.deps-demo $(BUILD)/.deps-bench: $(BUILD)/.deps-%: scripts/install-deps
+	@mkdir -p $(@D)
+	$(Q)scripts/install-deps build $*
+	@touch $@
+
+-include $(patsubst %.o,%.d,$(CORE_OBJ) $(HOOKS_OBJ) $(CLI_OBJ) $(VIEW_OBJ)) $(addsuffix .d,$(UNIT) $(HELPERS) $(FUZZERS))
+
+test-programs: $(UNIT) $(HELPERS)
+unit: $(UNIT) ## run the unit tests
+	$(Q)scripts/run-unit $(UNIT)
+
+e2e: all $(HELPERS) | $(BUILD)/.deps-test ## run the end-to-end tests
+	$(Q)AUTOTRACE_BUILD=$(abspath $(BUILD)) scripts/run-e2e $(PYTHON)
+
+test: unit e2e ## run all tests
+
+check-asan: ## unit tests under AddressSanitizer
+	$(Q)$(MAKE) --no-print-directory BUILD=$(BUILD)/asan SAN=address unit
+check-ubsan: ## unit tests under UndefinedBehaviorSanitizer
+	$(Q)$(MAKE) --no-print-directory BUILD=$(BUILD)/ubsan SAN=undefined unit
+check-tsan: ## unit tests under ThreadSanitizer
+	$(Q)$(MAKE) --no-print-directory BUILD=$(BUILD)/tsan SAN=thread unit
+
+fuzz: ## run each fuzz target for FUZZ_SECONDS (60)
+	$(Q)$(MAKE) --no-print-directory CC=clang BUILD=$(BUILD)/fuzz SAN=fuzzer-no-link,address,undefined fuzz-run
+fuzz-run: $(FUZZERS)
+	$(Q)scripts/run-fuzz $(FUZZ_SECONDS) $(FUZZERS)
+
+bench: all $(HELPERS) | $(BUILD)/.deps-bench ## measure the cost: paired runs with and without the preload
+	$(Q)AUTOTRACE_BUILD=$(abspath $(BUILD)) tests/bench/run
+demo: all | $(BUILD)/.deps-demo ## nginx, gunicorn and Flask under the preload, and the trace they make
+	$(Q)AUTOTRACE_BUILD=$(abspath $(BUILD)) examples/demo/run
+
+lint: all | $(BUILD)/.deps-test ## layers, symbols, format, clang-tidy, cppcheck
+	$(Q)BUILD=$(BUILD) BUNDLE=$(BUNDLE) scripts/lint
+
+# ---- install ---------------------------------------------------------------
+install: all ## install below PREFIX (/usr/local), honouring DESTDIR
+	install -d $(DESTDIR)$(PREFIX)/lib $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/include $(DESTDIR)$(PREFIX)/share/doc/autotrace
+	install -m 755 $(BUILD)/libautotrace.so $(DESTDIR)$(PREFIX)/lib/
+	install -m 755 $(BUILD)/autotrace $(BUILD)/autotrace-view $(DESTDIR)$(PREFIX)/bin/
+	install -m 644 include/autotrace.h $(DESTDIR)$(PREFIX)/include/
+	install -m 644 README.md LICENSE CHANGELOG.md $(DESTDIR)$(PREFIX)/share/doc/autotrace/
+uninstall: ## remove what install put there
+	rm -f $(DESTDIR)$(PREFIX)/lib/libautotrace.so $(DESTDIR)$(PREFIX)/include/autotrace.h
+	rm -f $(addprefix $(DESTDIR)$(PREFIX)/bin/,autotrace autotrace-view)
+	rm -rf $(DESTDIR)$(PREFIX)/share/doc/autotrace
+
+clean: ## remove what was built; the cached bundle stays
+	rm -rf $(filter-out $(BUILD)/bundle,$(wildcard $(BUILD)/* $(BUILD)/.deps-*))
+distclean: ## remove the build directory and the bundle
+	rm -rf $(BUILD) $(BUNDLE)
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: all lib core bundle programs test-programs unit e2e test check-asan check-ubsan check-tsan fuzz fuzz-run \
+	bench demo lint install uninstall clean distclean help

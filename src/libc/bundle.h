@@ -1,0 +1,32 @@
+/*
+ * bundle.h: what libcurl and OpenSSL get in place of a few libc functions when they live inside
+ * another program.
+ *
+ * Nobody writes these names in C: scripts/link-bundle renames the calls inside the bundle, by the
+ * list in scripts/bundle.own. They run on the exporter's thread. None of them fails in a way the
+ * callers do not expect of libc.
+ */
+#ifndef AT_LIBC_BUNDLE_H
+#define AT_LIBC_BUNDLE_H
+
+#include <signal.h>
+
+/* The proxy variables (http_proxy, https_proxy, all_proxy, no_proxy) as they were at start; NULL
+ * for every other name. */
+char *at_bundle_getenv(const char *name);
+char *at_bundle_secure_getenv(const char *name);
+
+/* Registers nothing and says it did: at exit the traced program must not run through OpenSSL's
+ * clean-up. */
+int at_bundle_atexit(void (*handler)(void));
+
+/* Loads nothing: no OpenSSL engine, no provider module. Always NULL. */
+void *at_bundle_dlopen(const char *path, int flags);
+
+/* Change nothing, succeed, and report the default disposition: signals belong to the traced
+ * program. */
+int at_bundle_sigaction(int sig, const struct sigaction *act, struct sigaction *old);
+sighandler_t at_bundle_signal(int sig, sighandler_t handler);
+unsigned int at_bundle_alarm(unsigned int seconds);
+
+#endif
