@@ -50,6 +50,9 @@ CORE_OBJ   := $(call objects,$(ROOMS)) $(GEN_C:.c=.o)
 HOOKS_OBJ  := $(call objects,hooks)
 CLI_OBJ    := $(call objects,cli)
 VIEW_OBJ   := $(call objects,view)
+CLI_LIB    := $(BUILD)/cli.a
+VIEW_LIB   := $(BUILD)/view.a
+PROGRAMS   := $(if $(wildcard src/cli/main.c),$(BUILD)/autotrace) $(if $(wildcard src/view/main.c),$(BUILD)/autotrace-view)
 UNIT       := $(patsubst tests/unit/%.c,$(BUILD)/tests/unit/%,$(wildcard tests/unit/*/test_*.c))
 HELPERS    := $(patsubst tests/programs/%.c,$(BUILD)/tests/programs/%,$(wildcard tests/programs/*.c))
 FUZZERS    := $(patsubst tests/fuzz/%.c,$(BUILD)/tests/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
@@ -60,7 +63,7 @@ all: lib programs ## build the library and the two programs
 lib: $(BUILD)/libautotrace.so ## build/libautotrace.so alone
 core: $(BUILD)/core.a ## build/core.a alone: everything but the hooks
 bundle: $(BUILD)/libbundle.a ## libcurl, OpenSSL, zlib and protobuf-c as one object (cached)
-programs: $(if $(CLI_OBJ),$(BUILD)/autotrace) $(if $(VIEW_OBJ),$(BUILD)/autotrace-view)
+programs: $(PROGRAMS)
 
 $(DEPS): scripts/install-deps
 	@mkdir -p $(@D)
@@ -112,20 +115,34 @@ $(BUILD)/libautotrace.so: $(CORE_OBJ) $(HOOKS_OBJ) $(BUILD)/libbundle.a $(BUILD)
 
 # An archive member comes along only when it is asked for, so a test without curl does not carry it.
 WITH_CORE = -Wl,--start-group $(BUILD)/core.a $(BUILD)/libbundle.a -Wl,--end-group
+WITH_VIEW = $(BUILD)/core.a -lmicrohttpd -ljansson -lprotobuf-c -lz
 
-$(BUILD)/autotrace: $(CLI_OBJ) $(BUILD)/core.a $(BUILD)/libbundle.a
-	$(say) LINK $@
-	$(Q)$(CC) $(CODEGEN) -Wl,--gc-sections -o $@ $(CLI_OBJ) $(WITH_CORE) $(LDFLAGS)
+$(CLI_LIB): $(filter-out %/main.c.o,$(CLI_OBJ))
+$(VIEW_LIB): $(filter-out %/main.c.o,$(VIEW_OBJ))
+$(CLI_LIB) $(VIEW_LIB):
+	$(say) AR $@
+	$(Q)rm -f $@; ar rcs $@ $^
 
-$(BUILD)/autotrace-view: $(VIEW_OBJ) $(BUILD)/core.a
+$(BUILD)/autotrace: $(BUILD)/obj/src/cli/main.c.o $(CLI_LIB) $(BUILD)/core.a $(BUILD)/libbundle.a
 	$(say) LINK $@
-	$(Q)$(CC) $(CODEGEN) -Wl,--gc-sections -o $@ $(VIEW_OBJ) $(BUILD)/core.a -lmicrohttpd -ljansson -lprotobuf-c -lz $(LDFLAGS)
+	$(Q)$(CC) $(CODEGEN) -Wl,--gc-sections -o $@ $< $(CLI_LIB) $(WITH_CORE) $(LDFLAGS)
+
+$(BUILD)/autotrace-view: $(BUILD)/obj/src/view/main.c.o $(VIEW_LIB) $(BUILD)/core.a
+	$(say) LINK $@
+	$(Q)$(CC) $(CODEGEN) -Wl,--gc-sections -o $@ $< $(VIEW_LIB) $(WITH_VIEW) $(LDFLAGS)
 
 # ---- tests -----------------------------------------------------------------
+# Tests of a program's files link that program's archive too; all others link the core alone.
+$(BUILD)/tests/unit/cli/%: ROOM = $(CLI_LIB) $(WITH_CORE)
+$(BUILD)/tests/unit/view/%: ROOM = $(VIEW_LIB) $(WITH_VIEW)
+$(BUILD)/tests/unit/%: ROOM = $(WITH_CORE)
+$(filter $(BUILD)/tests/unit/cli/%,$(UNIT)): $(CLI_LIB)
+$(filter $(BUILD)/tests/unit/view/%,$(UNIT)): $(VIEW_LIB)
+
 $(BUILD)/tests/unit/%: tests/unit/%.c $(BUILD)/core.a $(BUILD)/libbundle.a | $(GEN_H) $(BUILD)/.deps-test
 	@mkdir -p $(@D)
 	$(say) TEST $<
-	$(Q)$(COMPILE) -Itests -o $@ $< $(WITH_CORE) -lcmocka $(LDFLAGS)
+	$(Q)$(COMPILE) -Itests -o $@ $< $(ROOM) -lcmocka $(LDFLAGS)
 
 $(BUILD)/tests/programs/%: tests/programs/%.c | $(DEPS)
 	@mkdir -p $(@D)
