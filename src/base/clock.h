@@ -1,0 +1,20 @@
+/*
+ * Time. Spans are measured on the monotonic clock and told in Unix time by one anchor per process,
+ * so a step of the wall clock never bends a duration. Any thread, any context.
+ */
+#ifndef AT_BASE_CLOCK_H
+#define AT_BASE_CLOCK_H
+
+#include <stdint.h>
+
+/* Nanoseconds on CLOCK_MONOTONIC. */
+uint64_t at_clock_now(void);
+
+/* Unix time in nanoseconds of a monotonic instant. */
+uint64_t at_clock_unix(uint64_t monotonic_ns);
+
+/* Takes the anchor (CLOCK_REALTIME - CLOCK_MONOTONIC) anew: at start, and now and then by the
+ * exporter's thread so that it follows the wall clock. */
+void at_clock_anchor(void);
+
+#endif

@@ -1,0 +1,40 @@
+/*
+ * The cells behind counter.h and their words.
+ */
+#include "base/counter.h"
+
+uint64_t at_counter_cells[AT_COUNTERS];
+
+static const struct {
+	const char *text; /* for people */
+	bool is_loss;     /* a finished span was lost */
+} rows[AT_COUNTERS] = {
+#define AT_COUNTER(name, loss, words) [AT_COUNT_##name] = {(words), (loss)},
+#include "base/counter.def"
+#undef AT_COUNTER
+};
+
+const char *at_counter_text(enum at_counter which)
+{
+	return rows[which].text;
+}
+
+bool at_counter_is_loss(enum at_counter which)
+{
+	return rows[which].is_loss;
+}
+
+uint64_t at_counter_lost(void)
+{
+	uint64_t sum = 0;
+	for (int i = 0; i < AT_COUNTERS; i++)
+		if (rows[i].is_loss)
+			sum += at_counter_get((enum at_counter)i);
+	return sum;
+}
+
+void at_counter_reset(void)
+{
+	for (int i = 0; i < AT_COUNTERS; i++)
+		__atomic_store_n(&at_counter_cells[i], 0, __ATOMIC_RELAXED);
+}

@@ -1,0 +1,128 @@
+/*
+ * The sparse table behind fdmap.h. Owns its pages and the short list of descriptors of our own.
+ */
+#include "base/fdmap.h"
+
+#include <fcntl.h>
+#include <stddef.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+
+#include "libc/sys.h"
+
+uintptr_t *at_fdmap_pages[AT_FDMAP_PAGES];
+
+/* Our own descriptors are few; this makes "any of ours in this range" cheap. */
+#define OWN_MAX 16
+static int own[OWN_MAX]; /* descriptor + 1; 0: free place (atomic) */
+
+static uintptr_t *word_of(int fd)
+{
+	unsigned n = (unsigned)fd;
+	if (n >= AT_FDMAP_PAGE * AT_FDMAP_PAGES)
+		return NULL;
+	uintptr_t **place = &at_fdmap_pages[n / AT_FDMAP_PAGE];
+	uintptr_t *page = __atomic_load_n(place, __ATOMIC_ACQUIRE);
+	if (!page) {
+		size_t bytes = AT_FDMAP_PAGE * sizeof(uintptr_t);
+		uintptr_t *fresh = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
+					MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+		if (fresh == MAP_FAILED)
+			return NULL;
+		if (__atomic_compare_exchange_n(place, &page, fresh, false, __ATOMIC_ACQ_REL,
+						__ATOMIC_ACQUIRE))
+			page = fresh;
+		else
+			munmap(fresh, bytes);
+	}
+	return &page[n % AT_FDMAP_PAGE];
+}
+
+uintptr_t at_fdmap_swap(int fd, uintptr_t word)
+{
+	if (word == AT_FD_UNKNOWN && at_fdmap_get(fd) == AT_FD_UNKNOWN)
+		return AT_FD_UNKNOWN;
+	uintptr_t *w = word_of(fd);
+	return w ? __atomic_exchange_n(w, word, __ATOMIC_ACQ_REL) : AT_FD_BORING;
+}
+
+bool at_fdmap_cas(int fd, uintptr_t *expected, uintptr_t word)
+{
+	uintptr_t *w = word_of(fd);
+	if (!w) {
+		*expected = AT_FD_BORING;
+		return false;
+	}
+	return __atomic_compare_exchange_n(w, expected, word, false, __ATOMIC_ACQ_REL,
+					   __ATOMIC_ACQUIRE);
+}
+
+void at_fdmap_each(unsigned first, unsigned last, void (*fn)(int fd, uintptr_t word, void *arg),
+		   void *arg)
+{
+	unsigned end = AT_FDMAP_PAGE * AT_FDMAP_PAGES - 1;
+	if (last > end)
+		last = end;
+	for (unsigned n = first; n <= last && n <= end; n++) {
+		uintptr_t *page =
+			__atomic_load_n(&at_fdmap_pages[n / AT_FDMAP_PAGE], __ATOMIC_ACQUIRE);
+		if (!page) {
+			n |= AT_FDMAP_PAGE - 1;
+			continue;
+		}
+		uintptr_t word = __atomic_load_n(&page[n % AT_FDMAP_PAGE], __ATOMIC_ACQUIRE);
+		if (word != AT_FD_UNKNOWN)
+			fn((int)n, word, arg);
+	}
+}
+
+void at_fdmap_own(int fd)
+{
+	at_fdmap_swap(fd, AT_FD_OWN);
+	for (int i = 0; i < OWN_MAX; i++) {
+		int none = 0;
+		if (__atomic_compare_exchange_n(&own[i], &none, fd + 1, false, __ATOMIC_ACQ_REL,
+						__ATOMIC_RELAXED))
+			return;
+	}
+}
+
+void at_fdmap_disown(int fd)
+{
+	uintptr_t word = AT_FD_OWN;
+	at_fdmap_cas(fd, &word, AT_FD_UNKNOWN);
+	for (int i = 0; i < OWN_MAX; i++) {
+		int mine = fd + 1;
+		__atomic_compare_exchange_n(&own[i], &mine, 0, false, __ATOMIC_ACQ_REL,
+					    __ATOMIC_RELAXED);
+	}
+}
+
+bool at_fdmap_owns_in(unsigned first, unsigned last)
+{
+	for (int i = 0; i < OWN_MAX; i++) {
+		int n = __atomic_load_n(&own[i], __ATOMIC_RELAXED);
+		if (n && (unsigned)(n - 1) >= first && (unsigned)(n - 1) <= last)
+			return true;
+	}
+	return false;
+}
+
+int at_fdmap_move_high(int fd)
+{
+	struct rlimit64 limit;
+	long high = -1;
+	if (at_sys6(SYS_prlimit64, 0, RLIMIT_NOFILE, 0, (long)&limit, 0, 0) == 0) {
+		unsigned long top = limit.rlim_cur < 65536 ? limit.rlim_cur : 65536;
+		unsigned long room = top / 4 < 64 ? top / 4 : 64;
+		high = at_sys(SYS_fcntl, fd, F_DUPFD_CLOEXEC, (long)(top - room));
+	}
+	if (high < 0) {
+		at_fdmap_own(fd);
+		return fd;
+	}
+	at_sys(SYS_close, fd, 0, 0);
+	at_fdmap_own((int)high);
+	return (int)high;
+}

@@ -1,0 +1,57 @@
+/*
+ * What we know of each descriptor number: one word, found by two loads. Pages are mapped when first
+ * needed and never given back. Any thread, any context.
+ */
+#ifndef AT_BASE_FDMAP_H
+#define AT_BASE_FDMAP_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* A word is one of these or a pointer to the descriptor's object (64-byte aligned). */
+#define AT_FD_UNKNOWN  0u  /* never looked at: inherited, received, or new by an unseen call */
+#define AT_FD_BORING   1u  /* nothing to observe: no stream socket, or its protocol is not ours */
+#define AT_FD_LISTENER 2u  /* a listening socket */
+#define AT_FD_OWN      3u  /* ours: the program must neither see nor close it */
+#define AT_FD_FRESH    4u  /* a stream socket, not yet connected */
+#define AT_FD_TAGS     64u /* words from here on are pointers */
+
+#define AT_FDMAP_PAGE  4096u
+#define AT_FDMAP_PAGES 256u /* 1,048,576 descriptors; beyond: boring */
+
+extern uintptr_t *at_fdmap_pages[AT_FDMAP_PAGES];
+
+/* The word of a descriptor. */
+static inline uintptr_t at_fdmap_get(int fd)
+{
+	unsigned n = (unsigned)fd;
+	if (n >= AT_FDMAP_PAGE * AT_FDMAP_PAGES)
+		return AT_FD_BORING;
+	uintptr_t *page = __atomic_load_n(&at_fdmap_pages[n / AT_FDMAP_PAGE], __ATOMIC_ACQUIRE);
+	return page ? __atomic_load_n(&page[n % AT_FDMAP_PAGE], __ATOMIC_ACQUIRE) : AT_FD_UNKNOWN;
+}
+
+/* Replaces the word and returns the one before. Words of numbers beyond the map stay boring; when a
+ * page cannot be mapped the word stays unknown. */
+uintptr_t at_fdmap_swap(int fd, uintptr_t word);
+
+/* Replaces the word if it still is *expected; otherwise *expected is updated and false returned. */
+bool at_fdmap_cas(int fd, uintptr_t *expected, uintptr_t word);
+
+/* Calls fn for each word of [first, last] that is not unknown (close_range, closefrom). */
+void at_fdmap_each(unsigned first, unsigned last, void (*fn)(int fd, uintptr_t word, void *arg),
+		   void *arg);
+
+/* Marks a descriptor as ours, or no longer. */
+void at_fdmap_own(int fd);
+void at_fdmap_disown(int fd);
+
+/* Whether there are descriptors of ours in [first, last]. */
+bool at_fdmap_owns_in(unsigned first, unsigned last);
+
+/* Moves a descriptor of ours out of the way of the program: a close-on-exec duplicate with a high
+ * number, marked as ours; the low one is closed. Returns the new one, or the old one (marked as
+ * ours) when the table has no high place left. */
+int at_fdmap_move_high(int fd);
+
+#endif

@@ -1,0 +1,168 @@
+/*
+ * One line at a time to the stderr of the start. Fed by everybody, writes by the raw system call.
+ * Owns the private descriptor; before each write checks that it is still the file it was.
+ */
+#include "base/log.h"
+
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+
+#include "base/bytes.h"
+#include "base/fdmap.h"
+#include "libc/sys.h"
+
+#define LINE 512
+
+static enum at_log_level threshold = AT_LOG_WARN;
+static int private_fd = -1;     /* our copy of stderr, or -1 */
+static uint64_t private_ino[2]; /* device and inode it had when it was taken */
+
+void at_log_set_level(enum at_log_level level)
+{
+	threshold = level;
+}
+
+enum at_log_level at_log_get_level(void)
+{
+	return threshold;
+}
+
+static bool identify(int fd, uint64_t id[2])
+{
+	struct stat st;
+	if (at_sys(SYS_fstat, fd, (long)&st, 0) != 0)
+		return false;
+	id[0] = st.st_dev;
+	id[1] = st.st_ino;
+	return true;
+}
+
+void at_log_open(void)
+{
+	long fd = at_sys(SYS_fcntl, 2, 1030 /* F_DUPFD_CLOEXEC */, 3);
+	if (fd < 0)
+		return;
+	private_fd = at_fdmap_move_high((int)fd);
+	if (!identify(private_fd, private_ino)) {
+		at_fdmap_disown(private_fd);
+		private_fd = -1;
+	}
+}
+
+int at_log_fd(void)
+{
+	return private_fd;
+}
+
+/* A line in the making. */
+struct line {
+	char text[LINE]; /* cut when full */
+	size_t n;        /* bytes so far */
+};
+
+static void put(struct line *l, char c)
+{
+	if (l->n < LINE - 1)
+		l->text[l->n++] = (unsigned char)c < 32 || c == 127 ? '?' : c;
+}
+
+static void put_text(struct line *l, const char *s, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		put(l, s[i]);
+}
+
+static void put_number(struct line *l, uint64_t v, unsigned base)
+{
+	char digits[24];
+	size_t n = 0;
+	do {
+		digits[n++] = "0123456789abcdef"[v % base];
+		v /= base;
+	} while (v);
+	while (n)
+		put(l, digits[--n]);
+}
+
+static void put_signed(struct line *l, int64_t v)
+{
+	if (v < 0)
+		put(l, '-');
+	put_number(l, v < 0 ? 0 - (uint64_t)v : (uint64_t)v, 10);
+}
+
+/* One conversion after '%'; returns what follows it. */
+static const char *convert(struct line *l, const char *f, va_list *args)
+{
+	int longs = 0;
+	int precision = -1;
+	if (f[0] == '.' && f[1] == '*') {
+		precision = va_arg(*args, int);
+		f += 2;
+	}
+	while (*f == 'l' || *f == 'z') {
+		longs++;
+		f++;
+	}
+	switch (*f) {
+	case 's': {
+		const char *s = va_arg(*args, const char *);
+		s = s ? s : "(none)";
+		put_text(l, s, precision >= 0 ? (size_t)precision : strlen(s));
+		break;
+	}
+	case 'd':
+		put_signed(l, longs ? va_arg(*args, long) : va_arg(*args, int));
+		break;
+	case 'u':
+		put_number(l, longs ? va_arg(*args, unsigned long) : va_arg(*args, unsigned), 10);
+		break;
+	case 'x':
+		put_number(l, longs ? va_arg(*args, unsigned long) : va_arg(*args, unsigned), 16);
+		break;
+	case 'c':
+		put(l, (char)va_arg(*args, int));
+		break;
+	default:
+		put(l, *f);
+	}
+	return *f ? f + 1 : f;
+}
+
+static int target(void)
+{
+	uint64_t id[2];
+	if (private_fd < 0)
+		return 2;
+	if (identify(private_fd, id) && id[0] == private_ino[0] && id[1] == private_ino[1])
+		return private_fd;
+	at_fdmap_disown(private_fd);
+	private_fd = -1;
+	return -1;
+}
+
+void at_log(enum at_log_level level, const char *format, ...)
+{
+	struct line l = {.n = 0};
+	va_list args;
+	if (level > threshold)
+		return;
+	put_text(&l, "autotrace: ", 11);
+	put_number(&l, (uint64_t)at_sys(SYS_getpid, 0, 0, 0), 10);
+	put_text(&l, ": ", 2);
+	va_start(args, format);
+	for (const char *f = format; *f;)
+		if (*f == '%')
+			f = convert(&l, f + 1, &args);
+		else
+			put(&l, *f++);
+	va_end(args);
+	l.text[l.n++] = '\n';
+	int fd = target();
+	if (fd >= 0)
+		at_sys(SYS_write, fd, (long)l.text, (long)l.n);
+}

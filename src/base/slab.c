@@ -1,0 +1,152 @@
+/*
+ * Memory in slots of one size. Fed by whoever needs an object on a thread of the traced program;
+ * owns its mappings for the life of the process. Not its job: what stands in a slot.
+ */
+#include "base/slab.h"
+
+#include <stdbool.h>
+#include <sys/mman.h>
+
+#include "base/counter.h"
+
+/* At the start of each chunk. */
+struct chunk_header {
+	struct at_slab *slab; /* whose chunk */
+	uint32_t number;      /* its place in slab->chunk */
+};
+
+static size_t limit = 64u << 20;
+static size_t mapped;
+
+void at_slab_limit(size_t bytes)
+{
+	limit = bytes;
+}
+
+size_t at_slab_mapped(void)
+{
+	return __atomic_load_n(&mapped, __ATOMIC_RELAXED);
+}
+
+static uint32_t per_chunk(const struct at_slab *s)
+{
+	return (AT_SLAB_CHUNK - AT_SLAB_HEADER) / s->size;
+}
+
+static char *chunk_of(const void *slot)
+{
+	return (char *)((uintptr_t)slot & ~(uintptr_t)(AT_SLAB_CHUNK - 1));
+}
+
+/* An aligned mapping: twice the size is asked for and the surplus given back. */
+static char *map_aligned(void)
+{
+	if (__atomic_add_fetch(&mapped, AT_SLAB_CHUNK, __ATOMIC_RELAXED) > limit)
+		goto refuse;
+	char *p = mmap(NULL, 2 * AT_SLAB_CHUNK, PROT_READ | PROT_WRITE,
+		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (p == MAP_FAILED)
+		goto refuse;
+	char *start =
+		(char *)(((uintptr_t)p + AT_SLAB_CHUNK - 1) & ~(uintptr_t)(AT_SLAB_CHUNK - 1));
+	if (start > p)
+		munmap(p, (size_t)(start - p));
+	munmap(start + AT_SLAB_CHUNK, AT_SLAB_CHUNK - (size_t)(start - p));
+	return start;
+refuse:
+	__atomic_sub_fetch(&mapped, AT_SLAB_CHUNK, __ATOMIC_RELAXED);
+	return NULL;
+}
+
+static bool ensure_chunk(struct at_slab *s, uint32_t number)
+{
+	if (number >= AT_SLAB_CHUNKS)
+		return false;
+	if (__atomic_load_n(&s->chunk[number], __ATOMIC_ACQUIRE))
+		return true;
+	char *fresh = map_aligned();
+	if (!fresh)
+		return false;
+	struct chunk_header *h = (struct chunk_header *)fresh;
+	h->slab = s;
+	h->number = number;
+	char *none = NULL;
+	if (__atomic_compare_exchange_n(&s->chunk[number], &none, fresh, false, __ATOMIC_ACQ_REL,
+					__ATOMIC_ACQUIRE))
+		return true;
+	munmap(fresh, AT_SLAB_CHUNK);
+	__atomic_sub_fetch(&mapped, AT_SLAB_CHUNK, __ATOMIC_RELAXED);
+	return true;
+}
+
+void *at_slab_at(struct at_slab *s, uint32_t index)
+{
+	uint32_t n = per_chunk(s);
+	if (index / n >= AT_SLAB_CHUNKS)
+		return NULL;
+	char *chunk = __atomic_load_n(&s->chunk[index / n], __ATOMIC_ACQUIRE);
+	return chunk ? chunk + AT_SLAB_HEADER + (size_t)(index % n) * s->size : NULL;
+}
+
+uint32_t at_slab_index(const void *slot)
+{
+	const char *chunk = chunk_of(slot);
+	const struct chunk_header *h = (const struct chunk_header *)chunk;
+	size_t offset = (size_t)((const char *)slot - chunk) - AT_SLAB_HEADER;
+	return h->number * per_chunk(h->slab) + (uint32_t)(offset / h->slab->size);
+}
+
+uint32_t at_slab_size_of(const void *slot)
+{
+	return ((const struct chunk_header *)chunk_of(slot))->slab->size;
+}
+
+uint32_t at_slab_used(const struct at_slab *s)
+{
+	return __atomic_load_n(&s->fresh, __ATOMIC_ACQUIRE);
+}
+
+static void *pop(struct at_slab *s)
+{
+	uint64_t head = __atomic_load_n(&s->head, __ATOMIC_ACQUIRE);
+	for (;;) {
+		uint32_t index = (uint32_t)head;
+		if (index == 0)
+			return NULL;
+		uint32_t *slot = at_slab_at(s, index - 1);
+		uint32_t next = __atomic_load_n(slot, __ATOMIC_RELAXED);
+		uint64_t want = ((head >> 32) + 1) << 32 | next;
+		if (__atomic_compare_exchange_n(&s->head, &head, want, true, __ATOMIC_ACQ_REL,
+						__ATOMIC_ACQUIRE))
+			return slot;
+	}
+}
+
+void *at_slab_get(struct at_slab *s)
+{
+	void *slot = pop(s);
+	if (slot)
+		return slot;
+	uint32_t index = __atomic_load_n(&s->fresh, __ATOMIC_RELAXED);
+	do {
+		if (!ensure_chunk(s, index / per_chunk(s))) {
+			at_count(pool_full, 1);
+			return NULL;
+		}
+	} while (!__atomic_compare_exchange_n(&s->fresh, &index, index + 1, true, __ATOMIC_ACQ_REL,
+					      __ATOMIC_RELAXED));
+	return at_slab_at(s, index);
+}
+
+void at_slab_put(void *slot)
+{
+	struct at_slab *s = ((struct chunk_header *)chunk_of(slot))->slab;
+	uint64_t mine = at_slab_index(slot) + 1;
+	uint64_t head = __atomic_load_n(&s->head, __ATOMIC_ACQUIRE);
+	uint64_t want;
+	do {
+		__atomic_store_n((uint32_t *)slot, (uint32_t)head, __ATOMIC_RELAXED);
+		want = ((head >> 32) + 1) << 32 | mine;
+	} while (!__atomic_compare_exchange_n(&s->head, &head, want, true, __ATOMIC_ACQ_REL,
+					      __ATOMIC_ACQUIRE));
+}

@@ -1,0 +1,45 @@
+/*
+ * What every thread has: the guard that lets calls inside our own work pass by unobserved, and the
+ * mark of a vfork child (which runs in its parent's memory and must not change a thing). Initial-
+ * exec thread-local storage: no allocation, safe in signal handlers.
+ */
+#ifndef AT_BASE_THREAD_H
+#define AT_BASE_THREAD_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct at_thread {
+	uint32_t guard;    /* > 0: we are inside our own work */
+	uint32_t in_vfork; /* 1 between vfork's return in the child and the parent's going on */
+};
+
+extern __thread struct at_thread at_thread_self __attribute__((tls_model("initial-exec")));
+
+/* The process-wide switch: 0 until the constructor is through and when tracing is off. */
+extern uint32_t at_thread_live;
+
+/* True when a hook has nothing to do but the true call. */
+static inline bool at_thread_pass(void)
+{
+	return !__atomic_load_n(&at_thread_live, __ATOMIC_RELAXED) ||
+	       (at_thread_self.guard | at_thread_self.in_vfork);
+}
+
+static inline void at_thread_enter(void)
+{
+	at_thread_self.guard++;
+	__asm__ volatile("" ::: "memory");
+}
+
+static inline void at_thread_leave(void)
+{
+	__asm__ volatile("" ::: "memory");
+	at_thread_self.guard--;
+}
+
+/* Starts a detached thread of our own: all signals blocked, guard set for its whole life, stack of
+ * `stack` bytes, name "autotrace". False when the system refuses. Not async-signal-safe. */
+bool at_thread_start(void *(*main)(void *), void *arg, unsigned stack);
+
+#endif
