@@ -8,9 +8,13 @@
  */
 #include "libc/bundle.h"
 
+#include <errno.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "libc/sys.h"
+
+#define MAX_ERRNO       4095 /* the kernel's results from -4095 to -1 are errors */
 #define PROXY_VARIABLES 7
 #define PROXY_BYTES     2048
 
@@ -81,6 +85,31 @@ void *at_bundle_dlopen(const char *path, int flags)
 	return NULL;
 }
 
+void *at_bundle_dlsym(void *handle, const char *name)
+{
+	(void)handle;
+	(void)name;
+	return NULL;
+}
+
+int at_bundle_dladdr(const void *address, Dl_info *info)
+{
+	(void)address;
+	(void)info;
+	return 0;
+}
+
+int at_bundle_dlclose(void *handle)
+{
+	(void)handle;
+	return 0;
+}
+
+char *at_bundle_dlerror(void)
+{
+	return NULL;
+}
+
 int at_bundle_sigaction(int sig, const struct sigaction *act, struct sigaction *old)
 {
 	(void)sig;
@@ -101,4 +130,15 @@ unsigned int at_bundle_alarm(unsigned int seconds)
 {
 	(void)seconds;
 	return 0;
+}
+
+long at_bundle_syscall(long number, long a, long b, long c, long d, long e, long f)
+{
+	long rc = at_sys6(number, a, b, c, d, e, f);
+
+	if (rc < 0 && rc >= -MAX_ERRNO) {
+		errno = (int)-rc;
+		return -1;
+	}
+	return rc;
 }

@@ -9,6 +9,7 @@
 #ifndef AT_LIBC_BUNDLE_H
 #define AT_LIBC_BUNDLE_H
 
+#include <dlfcn.h>
 #include <signal.h>
 
 /* The proxy variables (http_proxy, https_proxy, all_proxy, no_proxy) as they were at start; NULL
@@ -20,13 +21,20 @@ char *at_bundle_secure_getenv(const char *name);
  * clean-up. */
 int at_bundle_atexit(void (*handler)(void));
 
-/* Loads nothing: no OpenSSL engine, no provider module. Always NULL. */
+/* Load and find nothing: no OpenSSL engine, no provider module. */
 void *at_bundle_dlopen(const char *path, int flags);
+void *at_bundle_dlsym(void *handle, const char *name);
+int at_bundle_dladdr(const void *address, Dl_info *info);
+int at_bundle_dlclose(void *handle);
+char *at_bundle_dlerror(void);
 
 /* Change nothing, succeed, and report the default disposition: signals belong to the traced
  * program. */
 int at_bundle_sigaction(int sig, const struct sigaction *act, struct sigaction *old);
 sighandler_t at_bundle_signal(int sig, sighandler_t handler);
 unsigned int at_bundle_alarm(unsigned int seconds);
+
+/* syscall(2) that does not pass through our own hook. */
+long at_bundle_syscall(long number, long a, long b, long c, long d, long e, long f);
 
 #endif
