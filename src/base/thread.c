@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <sys/prctl.h>
 
+#include "libc/floor.h"
 #include "libc/libc.h"
 
 __thread struct at_thread at_thread_self __attribute__((tls_model("initial-exec")));
@@ -35,6 +36,8 @@ bool at_thread_start(void *(*main)(void *), void *arg, unsigned stack)
 	pthread_attr_t attr;
 	pthread_t id;
 	sigset_t all, old;
+	if (!at_floor_has_threads())
+		return false;
 	pending = (struct start){main, arg};
 	if (pthread_attr_init(&attr) != 0)
 		return false;

@@ -16,7 +16,6 @@
 #include <string.h>
 
 #pragma weak dlsym
-#pragma weak pthread_create
 #pragma weak pthread_key_create
 
 /* The layout of struct stat that the kernel and the C library share, as __xstat() numbers it. */
@@ -49,7 +48,7 @@ int at_floor_fstat(int fd, struct stat *out)
 
 bool at_floor_has_threads(void)
 {
-	return pthread_create != NULL && pthread_key_create != NULL;
+	return pthread_key_create != NULL;
 }
 
 /* The tables of one loaded object; the loader has made the pointers absolute. */

@@ -4,11 +4,11 @@
  */
 #include "libc/libc.h"
 
-#include <dlfcn.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/syscall.h>
 
+#include "libc/floor.h"
 #include "libc/sys.h"
 
 static long with_errno(long rc)
@@ -29,7 +29,7 @@ static long with_errno(long rc)
 static void *late(const char *name)
 {
 	at_libc_resolve();
-	return dlsym(RTLD_NEXT, name);
+	return at_floor_dlsym_next(name);
 }
 
 static FILE *at_libc_late_fdopen(int fd, const char *mode)
@@ -113,7 +113,7 @@ struct at_libc at_libc = {
 
 static void resolve_one(void **place, const char *name)
 {
-	void *found = dlsym(RTLD_NEXT, name);
+	void *found = at_floor_dlsym_next(name);
 	if (found)
 		__atomic_store_n(place, found, __ATOMIC_RELEASE);
 }
