@@ -1,0 +1,101 @@
+/*
+ * Examiners of what is known by name: runtimes and servers, and other tracers at work. Fed by examine.c.
+ */
+#include "cli/examine.h"
+#include "cli/path.h"
+
+#include <fnmatch.h>
+#include <string.h>
+#include <strings.h>
+
+/* Where a sign of another tracer is looked for. */
+enum where { VARIABLE, ARGUMENT, MAPPED };
+
+/* One row of tracers.def. */
+struct sign {
+	enum where where; /* what is searched */
+	const char *key;  /* name of the variable, "" otherwise */
+	const char *text; /* what is searched for */
+	const char *name; /* whose sign it is */
+};
+
+/* One row of runtimes.def. */
+struct runtime {
+	const char *pattern; /* of the executable's file name */
+	enum at_level level; /* what running in it means */
+	const char *name;    /* for people */
+	const char *note;    /* what to know */
+};
+
+/* The runtime that this path is an executable of; NULL: none that is known. */
+static const struct runtime *recognise(const char *path)
+{
+	static const struct runtime runtimes[] = {
+#define X(pattern, level, name, note) {pattern, level, name, note},
+#include "cli/runtimes.def"
+#undef X
+	};
+
+	for (size_t i = 0; path && i < sizeof(runtimes) / sizeof(runtimes[0]); i++)
+		if (fnmatch(runtimes[i].pattern, at_path_base(path), 0) == 0)
+			return &runtimes[i];
+	return NULL;
+}
+
+/* Programs of several names (redis-server) are known by the one they are executed with. */
+void at_examine_runtime(const struct at_subject *subject, struct at_report *report)
+{
+	const struct runtime *runtime = recognise(subject->executed);
+
+	if (!runtime)
+		runtime = recognise(at_subject_program(subject)->path);
+	if (runtime)
+		at_report_add(report, runtime->level, "runtime", runtime->note, "%s",
+			      runtime->name);
+	at_report_add(report, AT_LEVEL_NOTE, "protocols", NULL,
+		      "this version sees HTTP/1 over TCP and Unix sockets; not yet TLS, HTTP/2 and "
+		      "databases");
+}
+
+/* The text that bears the sign, NULL if none does. */
+static const char *sought(const struct at_subject *subject, const struct sign *sign)
+{
+	const struct at_text *list =
+		sign->where == ARGUMENT ? &subject->arguments : &subject->process.mapped;
+	const char *value;
+
+	if (sign->where == VARIABLE) {
+		value = at_subject_variable(subject, sign->key);
+		return value && strstr(value, sign->text) ? value : NULL;
+	}
+	for (value = at_process_next(list, NULL); value; value = at_process_next(list, value))
+		if (strstr(value, sign->text))
+			return value;
+	return NULL;
+}
+
+void at_examine_instrumented(const struct at_subject *subject, struct at_report *report)
+{
+	static const struct sign signs[] = {
+#define X(where, key, text, name) {where, key, text, name},
+#include "cli/tracers.def"
+#undef X
+	};
+	const char *off = at_subject_variable(subject, "OTEL_SDK_DISABLED");
+	const char *last = NULL;
+
+	for (size_t i = 0; i < sizeof(signs) / sizeof(signs[0]); i++) {
+		const char *value = sought(subject, &signs[i]);
+
+		if (!value || value == last)
+			continue;
+		last = value;
+		at_report_add(report, AT_LEVEL_NOTE, "instrumented",
+			      "trace headers it sends itself are kept as they are",
+			      "already instrumented, it seems: %s: %s%s%s", signs[i].name,
+			      signs[i].key, *signs[i].key ? "=" : "", value);
+	}
+	if (off && strcasecmp(off, "true") == 0)
+		at_report_add(report, AT_LEVEL_CANNOT, "settings", NULL,
+			      "switched off by OTEL_SDK_DISABLED=%s", off);
+}
