@@ -114,7 +114,8 @@ $(BUILD)/libautotrace.so: $(CORE_OBJ) $(HOOKS_OBJ) $(BUILD)/libbundle.a $(BUILD)
 
 # An archive member comes along only when it is asked for, so a test without curl does not carry it.
 WITH_CORE = -Wl,--start-group $(BUILD)/core.a $(BUILD)/libbundle.a -Wl,--end-group
-WITH_VIEW = $(BUILD)/core.a -lmicrohttpd -ljansson -lprotobuf-c -lz
+WITH_CLI  = $(CLI_LIB) $(BUILD)/core.a -ljansson
+WITH_VIEW = $(VIEW_LIB) $(BUILD)/core.a -lmicrohttpd -ljansson -lprotobuf-c -lz
 
 $(CLI_LIB): $(filter-out %/main.c.o,$(CLI_OBJ))
 $(VIEW_LIB): $(filter-out %/main.c.o,$(VIEW_OBJ))
@@ -122,18 +123,19 @@ $(CLI_LIB) $(VIEW_LIB):
 	$(say) AR $@
 	$(Q)rm -f $@; ar rcs $@ $^
 
-$(BUILD)/autotrace: $(BUILD)/obj/src/cli/main.c.o $(CLI_LIB) $(BUILD)/core.a $(BUILD)/libbundle.a
+# Static, so that "autotrace run" starts programs in containers of any C library.
+$(BUILD)/autotrace: $(BUILD)/obj/src/cli/main.c.o $(CLI_LIB) $(BUILD)/core.a
 	$(say) LINK $@
-	$(Q)$(CC) $(CODEGEN) -Wl,--gc-sections -o $@ $< $(CLI_LIB) $(WITH_CORE) $(LDFLAGS)
+	$(Q)$(CC) $(CODEGEN) $(if $(SAN),,-static) -Wl,--gc-sections -o $@ $< $(WITH_CLI) $(LDFLAGS)
 
 $(BUILD)/autotrace-view: $(BUILD)/obj/src/view/main.c.o $(VIEW_LIB) $(BUILD)/core.a
 	$(say) LINK $@
-	$(Q)$(CC) $(CODEGEN) -Wl,--gc-sections -o $@ $< $(VIEW_LIB) $(WITH_VIEW) $(LDFLAGS)
+	$(Q)$(CC) $(CODEGEN) -Wl,--gc-sections -o $@ $< $(WITH_VIEW) $(LDFLAGS)
 
 # ---- tests -----------------------------------------------------------------
 # Tests of a program's files link that program's archive too; all others link the core alone.
-$(BUILD)/tests/unit/cli/%: ROOM = $(CLI_LIB) $(WITH_CORE)
-$(BUILD)/tests/unit/view/%: ROOM = $(VIEW_LIB) $(WITH_VIEW)
+$(BUILD)/tests/unit/cli/%: ROOM = $(WITH_CLI)
+$(BUILD)/tests/unit/view/%: ROOM = $(WITH_VIEW)
 $(BUILD)/tests/unit/%: ROOM = $(WITH_CORE)
 $(filter $(BUILD)/tests/unit/cli/%,$(UNIT)): $(CLI_LIB)
 $(filter $(BUILD)/tests/unit/view/%,$(UNIT)): $(VIEW_LIB)
