@@ -51,7 +51,8 @@ CLI_OBJ    := $(call objects,cli)
 VIEW_OBJ   := $(call objects,view)
 CLI_LIB    := $(BUILD)/cli.a
 VIEW_LIB   := $(BUILD)/view.a
-PROGRAMS   := $(if $(wildcard src/cli/main.c),$(BUILD)/autotrace) $(if $(wildcard src/view/main.c),$(BUILD)/autotrace-view)
+PROGRAMS   := $(if $(wildcard src/cli/main.c),$(BUILD)/autotrace) \
+	$(if $(wildcard src/view/main.c),$(BUILD)/autotrace-view)
 UNIT       := $(patsubst tests/unit/%.c,$(BUILD)/tests/unit/%,$(wildcard tests/unit/*/test_*.c))
 HELPERS    := $(patsubst tests/programs/%.c,$(BUILD)/tests/programs/%,$(wildcard tests/programs/*.c))
 FUZZERS    := $(patsubst tests/fuzz/%.c,$(BUILD)/tests/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
@@ -92,7 +93,8 @@ $(BUILD)/core.a: $(CORE_OBJ)
 $(BUNDLE)/stamp: scripts/build-bundle | $(DEPS)
 	$(Q)scripts/build-bundle $(BUNDLE)
 
-$(BUILD)/libbundle.a: $(BUNDLE)/stamp scripts/link-bundle scripts/bundle.keep scripts/bundle.own scripts/lower-floor scripts/floor.names $(wildcard $(CALLS)) | $(DEPS)
+$(BUILD)/libbundle.a: $(BUNDLE)/stamp $(addprefix scripts/,link-bundle bundle.keep bundle.own lower-floor floor.names) \
+		$(wildcard $(CALLS)) | $(DEPS)
 	$(say) BUNDLE $@
 	$(Q)scripts/link-bundle $(BUNDLE) $(BUILD)
 
@@ -160,7 +162,8 @@ $(BUILD)/.deps-test $(BUILD)/.deps-demo $(BUILD)/.deps-bench: $(BUILD)/.deps-%: 
 	$(Q)scripts/install-deps build $*
 	@touch $@
 
--include $(patsubst %.o,%.d,$(CORE_OBJ) $(HOOKS_OBJ) $(CLI_OBJ) $(VIEW_OBJ)) $(addsuffix .d,$(UNIT) $(HELPERS) $(FUZZERS))
+-include $(patsubst %.o,%.d,$(CORE_OBJ) $(HOOKS_OBJ) $(CLI_OBJ) $(VIEW_OBJ))
+-include $(addsuffix .d,$(UNIT) $(HELPERS) $(FUZZERS))
 
 test-programs: $(UNIT) $(HELPERS)
 unit: $(UNIT) ## run the unit tests
@@ -193,7 +196,7 @@ lint: all | $(BUILD)/.deps-test ## layers, symbols, format, clang-tidy, cppcheck
 
 # ---- install ---------------------------------------------------------------
 install: all ## install below PREFIX (/usr/local), honouring DESTDIR
-	install -d $(DESTDIR)$(PREFIX)/lib $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/include $(DESTDIR)$(PREFIX)/share/doc/autotrace
+	install -d $(addprefix $(DESTDIR)$(PREFIX)/,lib bin include share/doc/autotrace)
 	install -m 755 $(BUILD)/libautotrace.so $(DESTDIR)$(PREFIX)/lib/
 	install -m 755 $(BUILD)/autotrace $(BUILD)/autotrace-view $(DESTDIR)$(PREFIX)/bin/
 	install -m 644 include/autotrace.h $(DESTDIR)$(PREFIX)/include/

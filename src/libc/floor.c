@@ -1,10 +1,10 @@
 /*
  * floor.c: old names and places of functions that newer C libraries keep elsewhere.
  *
- * Who calls me: the table of originals while it is filled, the exporter before it starts its thread,
- * and by renaming (scripts/lower-floor, scripts/floor.names) every object that calls stat(). Any
- * thread. I own nothing. Not my job: functions of which the C library keeps an old version under the
- * same name; floor.names alone takes care of those.
+ * Who calls me: the table of originals while it is filled, the exporter before it starts its
+ * thread, and by renaming (scripts/lower-floor, scripts/floor.names) every object that calls
+ * stat(). Any thread. I own nothing. Not my job: functions of which the C library keeps an old
+ * version under the same name; floor.names alone takes care of those.
  */
 #include "libc/floor.h"
 

@@ -1,5 +1,6 @@
 /*
- * floor.h: what older C libraries lack, so that one file loads on all of them (Debian 10 and later).
+ * floor.h: what older C libraries lack, so that one file loads on all of them (Debian 10 and
+ * later).
  *
  * Before 2.34 dlsym() lived in libdl.so.2 and the threads in libpthread.so.0, which a small program
  * (a shell, true) does not load and we must not ask for: our references to them are weak there
@@ -12,15 +13,15 @@
 #include <sys/stat.h>
 
 /*
- * The function the next object after ours defines under this name: dlsym(RTLD_NEXT, name), or a walk
- * over the loaded objects where there is no dlsym. NULL when there is none. Any thread, no malloc of
- * ours; takes the loader's lock.
+ * The function the next object after ours defines under this name: dlsym(RTLD_NEXT, name), or a
+ * walk over the loaded objects where there is no dlsym. NULL when there is none. Any thread, no
+ * malloc of ours; takes the loader's lock.
  */
 void *at_floor_dlsym_next(const char *name);
 
 /*
- * The walk alone, whether there is a dlsym or not: default versions only, functions only, objects in
- * the order they were loaded. Needs DT_GNU_HASH.
+ * The walk alone, whether there is a dlsym or not: default versions only, functions only, objects
+ * in the order they were loaded. Needs DT_GNU_HASH.
  */
 void *at_floor_walk_next(const char *name);
 
