@@ -1,6 +1,6 @@
 /*
- * The words beside a span's bar. Texts are returned in the caller's buffer or borrowed from the span;
- * foreign bytes in them are as they came. Pure; one thread.
+ * The words beside a span's bar. Texts are returned in the caller's buffer or borrowed from the
+ * span; foreign bytes in them are as they came. Pure; one thread.
  */
 #ifndef AT_VIEW_CAPTION_H
 #define AT_VIEW_CAPTION_H

@@ -18,7 +18,8 @@ static int step(z_stream *zip, struct at_body *plain, size_t limit)
 	if (!at_body_reserve(plain, room + 1))
 		return Z_MEM_ERROR;
 	zip->next_out = (unsigned char *)plain->p + plain->n;
-	/* One byte more than allowed, so that exactly `limit` bytes are not mistaken for too many. */
+	/* One byte more than allowed, so that exactly `limit` bytes are not mistaken for too many.
+	 */
 	zip->avail_out = (unsigned int)room + 1;
 	result = inflate(zip, Z_NO_FLUSH);
 	plain->n += room + 1 - zip->avail_out;

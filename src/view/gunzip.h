@@ -1,5 +1,6 @@
 /*
- * Content-Encoding: gzip (RFC 1952), with a limit on what comes out. Any thread; zlib does the work.
+ * Content-Encoding: gzip (RFC 1952), with a limit on what comes out. Any thread; zlib does the
+ * work.
  */
 #ifndef AT_VIEW_GUNZIP_H
 #define AT_VIEW_GUNZIP_H

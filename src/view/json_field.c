@@ -1,5 +1,6 @@
 /*
- * Reads single members of JSON objects. Fed by decode_json, on the program's one thread. Owns nothing.
+ * Reads single members of JSON objects. Fed by decode_json, on the program's one thread. Owns
+ * nothing.
  */
 #include "view/json_field.h"
 
@@ -59,7 +60,8 @@ bool at_json_field_text(struct at_json_reader *r, const json_t *object, const ch
 	return at_json_field_copy(r, to, at_json_field_str(value));
 }
 
-/* An id that is no hex at all is kept as one byte, which the verdict finds to be of wrong length. */
+/* An id that is no hex at all is kept as one byte, which the verdict finds to be of wrong length.
+ */
 bool at_json_field_id(struct at_json_reader *r, const json_t *object, const char *key,
 		      struct at_str *to)
 {

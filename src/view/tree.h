@@ -15,8 +15,8 @@ struct at_tree_row {
 };
 
 /*
- * Puts the trace's spans into `rows` (room for trace->n): parents before their children, siblings and
- * those without a parent by start time, then as they came. A span that came twice has one row.
+ * Puts the trace's spans into `rows` (room for trace->n): parents before their children, siblings
+ * and those without a parent by start time, then as they came. A span that came twice has one row.
  * Returns the count of rows; 0 for an empty trace or without memory.
  */
 size_t at_tree_order(const struct at_trace *trace, struct at_tree_row *rows);

@@ -26,7 +26,8 @@ struct at_str at_utf8_head(struct at_str text, size_t cap);
 /* Sets the process's character type locale, from which the widths come. Call once at start. */
 void at_utf8_setup(void);
 
-/* Terminal columns the text takes when printed with at_utf8_print; stops counting above `enough`. */
+/* Terminal columns the text takes when printed with at_utf8_print; stops counting above `enough`.
+ */
 size_t at_utf8_columns(struct at_str text, bool ascii, size_t enough);
 
 /* Prints the text in at most `columns` columns, an ellipsis at its end when it was cut, and returns

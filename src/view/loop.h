@@ -1,0 +1,18 @@
+/*
+ * The program's one thread: network, signals and time.
+ */
+#ifndef AT_VIEW_LOOP_H
+#define AT_VIEW_LOOP_H
+
+#include "view/receiver.h"
+#include "view/viewer.h"
+
+/* Blocks SIGTERM, SIGINT and SIGUSR1, ignores SIGPIPE, and returns a descriptor that tells of the
+ * former three; -1: errno is set. */
+int at_loop_signals(void);
+
+/* Serves until SIGTERM, SIGINT, the end of --duration or the loss of standard output; then reads
+ * what had already been sent, and draws the rest. */
+void at_loop_run(struct at_viewer *viewer, struct at_receiver *receiver, int signals);
+
+#endif
