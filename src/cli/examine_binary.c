@@ -73,7 +73,7 @@ void at_examine_linking(const struct at_subject *subject, struct at_report *repo
 			at_report_add(report, AT_LEVEL_CANNOT, "linking", why, "statically linked");
 		else if (flags & DF_1_PIE)
 			at_report_add(report, AT_LEVEL_CANNOT, "linking", why,
-				      "statically linked, as a position-independent program");
+				      "statically linked, as a static-pie");
 		else
 			at_report_add(report, AT_LEVEL_CANNOT, "linking", NULL,
 				      "a shared library, not a program");
@@ -102,7 +102,8 @@ void at_examine_golang(const struct at_subject *subject, struct at_report *repor
 			      "written in Go");
 }
 
-/* Secure execution as the kernel decides it at exec; a running process carries the decision with it. */
+/* Secure execution as the kernel decides it at exec; a running process carries the decision with
+ * it. */
 void at_examine_privilege(const struct at_subject *subject, struct at_report *report)
 {
 	const struct at_module *program = at_subject_program(subject);

@@ -1,6 +1,7 @@
 /*
- * Opening a program or a process for examination; see subject.h. Fed by run.c and check.c, feeds the
- * examiners. Owns every mapped file. Not its job: to judge what it found, but for what cannot be opened.
+ * Opening a program or a process for examination; see subject.h. Fed by run.c and check.c, feeds
+ * the examiners. Owns every mapped file. Not its job: to judge what it found, but for what cannot
+ * be opened.
  */
 #include "cli/subject.h"
 
@@ -219,13 +220,13 @@ void at_subject_open_process(struct at_subject *subject, pid_t pid, const char *
 	at_text_add(&subject->arguments, at_text_get(&process->arguments), process->arguments.size);
 	subject->executed = at_text_copy(at_text_get(&subject->arguments));
 	open_mapped(subject);
-	if (error != 0 || process->error != 0)
+	if (error == 0 && process->state == 'Z')
+		at_report_add(report, AT_LEVEL_CANNOT, "process", NULL,
+			      "a zombie: it has ended already");
+	else if (error != 0 || process->error != 0)
 		at_report_add(report, AT_LEVEL_UNKNOWN, "process",
 			      "ask as the same user or as root", "/proc/%d: %s", (int)pid,
 			      strerror(error != 0 ? error : process->error));
-	else if (process->state == 'Z')
-		at_report_add(report, AT_LEVEL_CANNOT, "process", NULL,
-			      "a zombie: it has ended already");
 	else if (!process->program)
 		at_report_add(report, AT_LEVEL_CANNOT, "process", NULL, "a thread of the kernel");
 	else if (subject->files.count == 0)
