@@ -142,7 +142,7 @@ $(BUILD)/tests/unit/%: ROOM = $(WITH_CORE)
 $(filter $(BUILD)/tests/unit/cli/%,$(UNIT)): $(CLI_LIB)
 $(filter $(BUILD)/tests/unit/view/%,$(UNIT)): $(VIEW_LIB)
 
-$(BUILD)/tests/unit/%: tests/unit/%.c $(BUILD)/core.a $(BUILD)/libbundle.a | $(GEN_H) $(BUILD)/.deps-test
+$(BUILD)/tests/unit/%: tests/unit/%.c $(BUILD)/core.a $(BUILD)/libbundle.a | $(GEN_H) $(DEPS)
 	@mkdir -p $(@D)
 	$(say) TEST $<
 	$(Q)$(COMPILE) -Itests -o $@ $< $(ROOM) -lcmocka $(LDFLAGS)
@@ -152,12 +152,13 @@ $(BUILD)/tests/programs/%: tests/programs/%.c | $(DEPS)
 	$(say) CC $<
 	$(Q)$(COMPILE) -o $@ $< $(LDFLAGS)
 
-$(BUILD)/tests/fuzz/%: tests/fuzz/%.c $(BUILD)/core.a $(BUILD)/libbundle.a | $(GEN_H)
+$(BUILD)/tests/fuzz/%: tests/fuzz/%.c $(CLI_LIB) $(VIEW_LIB) $(BUILD)/core.a $(BUILD)/libbundle.a | $(GEN_H)
 	@mkdir -p $(@D)
 	$(say) FUZZ $<
-	$(Q)$(COMPILE) -fsanitize=fuzzer -o $@ $< $(WITH_CORE) $(LDFLAGS)
+	$(Q)$(COMPILE) -fsanitize=fuzzer -o $@ $< $(CLI_LIB) $(VIEW_LIB) $(WITH_CORE) \
+		-lmicrohttpd -ljansson -lz $(LDFLAGS)
 
-$(BUILD)/.deps-test $(BUILD)/.deps-demo $(BUILD)/.deps-bench: $(BUILD)/.deps-%: scripts/install-deps
+$(addprefix $(BUILD)/.deps-,test check demo bench): $(BUILD)/.deps-%: scripts/install-deps
 	@mkdir -p $(@D)
 	$(Q)scripts/install-deps build $*
 	@touch $@
@@ -181,7 +182,7 @@ check-ubsan: ## unit tests under UndefinedBehaviorSanitizer
 check-tsan: ## unit tests under ThreadSanitizer
 	$(Q)$(MAKE) --no-print-directory BUILD=$(BUILD)/tsan SAN=thread unit
 
-fuzz: ## run each fuzz target for FUZZ_SECONDS (60)
+fuzz: | $(BUILD)/.deps-check ## run each fuzz target for FUZZ_SECONDS (60)
 	$(Q)$(MAKE) --no-print-directory CC=clang BUILD=$(BUILD)/fuzz SAN=fuzzer-no-link,address,undefined fuzz-run
 fuzz-run: $(FUZZERS)
 	$(Q)scripts/run-fuzz $(FUZZ_SECONDS) $(FUZZERS)
@@ -191,7 +192,7 @@ bench: all $(HELPERS) | $(BUILD)/.deps-bench ## measure the cost: paired runs wi
 demo: all | $(BUILD)/.deps-demo ## nginx, gunicorn and Flask under the preload, and the trace they make
 	$(Q)AUTOTRACE_BUILD=$(abspath $(BUILD)) examples/demo/run
 
-lint: all | $(BUILD)/.deps-test ## layers, symbols, format, clang-tidy, cppcheck
+lint: all | $(BUILD)/.deps-check ## layers, symbols, format, clang-tidy, cppcheck
 	$(Q)BUILD=$(BUILD) BUNDLE=$(BUNDLE) scripts/lint
 
 # ---- install ---------------------------------------------------------------
