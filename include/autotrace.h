@@ -1,7 +1,8 @@
 /*
- * The public interface of libautotrace.so: what a program that knows of autotrace may call. No program
- * has to: the library works without a call. Both functions are found with dlsym(RTLD_DEFAULT, …), or as
- * weak references, so that a program also starts where the library is not preloaded.
+ * The public interface of libautotrace.so: what a program that knows of autotrace may call. No
+ * program has to: the library works without a call. Both functions are found with
+ * dlsym(RTLD_DEFAULT, …), or as weak references, so that a program also starts where the library is
+ * not preloaded.
  */
 #ifndef AUTOTRACE_H
 #define AUTOTRACE_H
@@ -20,16 +21,16 @@ extern "C" {
 #endif
 
 /*
- * The version of the loaded library, in the form of AUTOTRACE_VERSION. Static storage, never NULL; any
- * thread, async-signal-safe.
+ * The version of the loaded library, in the form of AUTOTRACE_VERSION. Static storage, never NULL;
+ * any thread, async-signal-safe.
  */
 AUTOTRACE_PUBLIC const char *autotrace_version(void);
 
 /*
  * Asks the exporter inside this process to deliver every span finished so far and waits for it.
  * timeout_ms: the longest wait in milliseconds; 0 asks without waiting.
- * Returns 0 when all is out, -1 with errno ETIMEDOUT when something was still on its way by then; spans
- * that stay behind are delivered later as usual. Any thread; not async-signal-safe.
+ * Returns 0 when all is out, -1 with errno ETIMEDOUT when something was still on its way by then;
+ * spans that stay behind are delivered later as usual. Any thread; not async-signal-safe.
  */
 AUTOTRACE_PUBLIC int autotrace_flush(unsigned timeout_ms);
 

@@ -1,6 +1,6 @@
 /*
- * `autotrace check`: says whether and how far a program or a running process can be traced. Fed by main.c;
- * opens the subject, lets every examiner look at it, prints the report.
+ * `autotrace check`: says whether and how far a program or a running process can be traced. Fed by
+ * main.c; opens the subject, lets every examiner look at it, prints the report.
  */
 #include "cli/command.h"
 #include "cli/examine.h"

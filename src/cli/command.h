@@ -15,8 +15,8 @@ void at_run_help(FILE *out);
 void at_check_help(FILE *out);
 
 /*
- * Says what is wrong with the option at which getopt_long, called with opterr 0 and ":", just stopped and
- * returned got ('?' or ':'). arguments: those it reads.
+ * Says what is wrong with the option at which getopt_long, called with opterr 0 and ":", just
+ * stopped and returned got ('?' or ':'). arguments: those it reads.
  */
 void at_command_refuse(const char *command, int got, char **arguments);
 

@@ -1,8 +1,8 @@
 /*
  * ELF headers, segments, the dynamic table and its strings.
  *
- * Fed by module.c, which maps files; feeds examine.c and needed.c. Runs in the programs only, never inside
- * a traced process. Owns nothing. Symbols and versions are elf_symbols.c's.
+ * Fed by module.c, which maps files; feeds examine.c and needed.c. Runs in the programs only, never
+ * inside a traced process. Owns nothing. Symbols and versions are elf_symbols.c's.
  */
 #include "cli/elf.h"
 

@@ -1,10 +1,12 @@
 /*
- * A reader of ELF files: the little of a program or library that decides whether a preload reaches it.
+ * A reader of ELF files: the little of a program or library that decides whether a preload reaches
+ * it.
  *
- * Pure: works on a range of bytes in memory, allocates nothing, follows nothing outside of the range. All
- * bytes are foreign: every field is read through one bounds-checked function, every loop is bounded, and
- * what lies outside reads as 0 or NULL. 32 and 64 bit, both byte orders. Any thread.
- * Follows the System V ABI's "Object Files" chapter and the GNU extensions (GNU hash, symbol versions).
+ * Pure: works on a range of bytes in memory, allocates nothing, follows nothing outside of the
+ * range. All bytes are foreign: every field is read through one bounds-checked function, every loop
+ * is bounded, and what lies outside reads as 0 or NULL. 32 and 64 bit, both byte orders. Any
+ * thread. Follows the System V ABI's "Object Files" chapter and the GNU extensions (GNU hash,
+ * symbol versions).
  */
 #ifndef AT_CLI_ELF_H
 #define AT_CLI_ELF_H
@@ -63,7 +65,8 @@ enum at_elf_result at_elf_open(struct at_elf *elf, const void *data, size_t size
 /* The index-th entry with this tag (DT_…) of the dynamic table. False: there is none. */
 bool at_elf_dynamic(const struct at_elf *elf, int64_t tag, unsigned index, uint64_t *value);
 
-/* The same for an entry that is a string (DT_NEEDED, DT_RUNPATH, …). NULL: none, or not a string. */
+/* The same for an entry that is a string (DT_NEEDED, DT_RUNPATH, …). NULL: none, or not a string.
+ */
 const char *at_elf_dynamic_string(const struct at_elf *elf, int64_t tag, unsigned index);
 
 /* True if a section has this name. Finds nothing in files whose section table is stripped. */
@@ -72,7 +75,8 @@ bool at_elf_has_section(const struct at_elf *elf, const char *name);
 /* The bytes of the named section; NULL: none, or it lies outside of the file. */
 const uint8_t *at_elf_section(const struct at_elf *elf, const char *name, size_t *size);
 
-/* True if a PT_NOTE segment holds a note of this owner ("Go", "GNU", …). Works on stripped files. */
+/* True if a PT_NOTE segment holds a note of this owner ("Go", "GNU", …). Works on stripped files.
+ */
 bool at_elf_has_note(const struct at_elf *elf, const char *owner);
 
 /* The symbols the dynamic loader sees. False: none. Works without a section table. */
@@ -95,7 +99,8 @@ bool at_elf_version_needed(const struct at_elf *elf, unsigned index, const char 
 /* True if the file defines symbols of this version. */
 bool at_elf_version_defined(const struct at_elf *elf, const char *version);
 
-/* "x86_64", "aarch64", … with the class where the machine alone does not say it; "machine N" else. */
+/* "x86_64", "aarch64", … with the class where the machine alone does not say it; "machine N" else.
+ */
 const char *at_elf_machine_name(const struct at_elf *elf, char *buffer, size_t size);
 
 #endif

@@ -1,5 +1,6 @@
 /*
- * Runs the examiners of examiners.def; see examine.h. Fed by run.c and check.c with an opened subject.
+ * Runs the examiners of examiners.def; see examine.h. Fed by run.c and check.c with an opened
+ * subject.
  */
 #include "cli/examine.h"
 

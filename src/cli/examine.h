@@ -1,6 +1,6 @@
 /*
- * The examiners: each looks at one thing and adds its findings. examiners.def lists them. For the programs;
- * one thread.
+ * The examiners: each looks at one thing and adds its findings. examiners.def lists them. For the
+ * programs; one thread.
  */
 #ifndef AT_CLI_EXAMINE_H
 #define AT_CLI_EXAMINE_H

@@ -1,6 +1,7 @@
 /*
- * Examiners of what the program calls: which interposed functions, which TLS library, io_uring. They compare
- * the symbols of the program and its libraries with what our library interposes. Fed by examine.c.
+ * Examiners of what the program calls: which interposed functions, which TLS library, io_uring.
+ * They compare the symbols of the program and its libraries with what our library interposes. Fed
+ * by examine.c.
  */
 #include "cli/examine.h"
 #include "cli/library.h"

@@ -1,5 +1,6 @@
 /*
- * Examiners of what is known by name: runtimes and servers, and other tracers at work. Fed by examine.c.
+ * Examiners of what is known by name: runtimes and servers, and other tracers at work. Fed by
+ * examine.c.
  */
 #include "cli/examine.h"
 #include "cli/path.h"

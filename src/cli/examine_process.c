@@ -1,6 +1,6 @@
 /*
- * Examiner of a running process: is the library at work in it, and what of its state matters? Fed by
- * examine.c; says nothing about programs that do not run yet.
+ * Examiner of a running process: is the library at work in it, and what of its state matters? Fed
+ * by examine.c; says nothing about programs that do not run yet.
  */
 #include "cli/examine.h"
 #include "cli/library.h"
@@ -47,12 +47,22 @@ static void explain_absence(const struct at_subject *subject, const char *preloa
 	at_text_free(&path);
 }
 
-static void examine_state(const struct at_process *process, struct at_report *report)
+/* Names come from /etc/passwd alone: a program that is linked statically has no name services. */
+static void examine_user(const struct at_process *process, struct at_report *report)
 {
-	struct passwd *user = getpwuid(process->user);
+	FILE *file = fopen("/etc/passwd", "re");
+	struct passwd *user = NULL;
 
+	while (file && (user = fgetpwent(file)) && user->pw_uid != process->user)
+		;
 	at_report_add(report, AT_LEVEL_NOTE, "user", NULL, "%u%s%s%s", (unsigned)process->user,
 		      user ? " (" : "", user ? user->pw_name : "", user ? ")" : "");
+	if (file)
+		fclose(file);
+}
+
+static void examine_state(const struct at_process *process, struct at_report *report)
+{
 	if (process->replaced)
 		at_report_add(report, AT_LEVEL_NOTE, "file", NULL,
 			      "%s was replaced or removed since the start", process->program);
@@ -109,6 +119,7 @@ void at_examine_process(const struct at_subject *subject, struct at_report *repo
 			      "not traced");
 	if (preload && *preload)
 		at_report_add(report, AT_LEVEL_NOTE, "environment", NULL, "LD_PRELOAD=%s", preload);
+	examine_user(process, report);
 	examine_state(process, report);
 	examine_removed(process, report);
 }

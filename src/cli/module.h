@@ -34,12 +34,14 @@ void at_module_close(struct at_module *module);
 /* True if both are the same file on disk. */
 bool at_module_same(const struct at_module *a, const struct at_module *b);
 
-/* Takes over *module at the end; a file that is in the list already, or has no room, is closed instead. */
+/* Takes over *module at the end; a file that is in the list already, or has no room, is closed
+ * instead. */
 void at_module_list_add(struct at_module_list *list, struct at_module *module);
 void at_module_list_close(struct at_module_list *list);
 
 /*
- * From now on a file that shrinks while it is examined ends the program with one line instead of SIGBUS.
+ * From now on a file that shrinks while it is examined ends the program with one line instead of
+ * SIGBUS.
  */
 void at_module_guard(void);
 

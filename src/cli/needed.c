@@ -1,13 +1,15 @@
 /*
- * Library search; see needed.h. Fed by subject.c and examine.c. Candidates for another class or machine are
- * passed over, as the loader does. Owns nothing. Not its job: dlopen'ed plug-ins, which no file announces.
+ * Library search; see needed.h. Fed by subject.c and examine.c. Candidates for another class or
+ * machine are passed over, as the loader does. Owns nothing. Not its job: dlopen'ed plug-ins, which
+ * no file announces.
  */
 #include "cli/needed.h"
 
 #include "cli/path.h"
 
+#include <dirent.h>
 #include <elf.h>
-#include <glob.h>
+#include <fnmatch.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -96,16 +98,28 @@ static bool try_list(const struct search *search, const char *list, const char *
 
 static bool try_conf(const struct search *search, const char *path, int depth);
 
+/* The pattern's last part may hold wildcards, as in /etc/ld.so.conf.d; its directory may not. */
 static bool try_include(const struct search *search, const char *pattern, int depth)
 {
+	const char *base = at_path_base(pattern);
+	struct at_text directory = {0};
+	struct dirent **entries = NULL;
 	bool found = false;
-	glob_t matches;
+	int count;
 
-	if (glob(pattern, 0, NULL, &matches) != 0)
-		return false;
-	for (size_t i = 0; i < matches.gl_pathc && !found; i++)
-		found = try_conf(search, matches.gl_pathv[i], depth - 1);
-	globfree(&matches);
+	at_text_addf(&directory, "%.*s", (int)(base - pattern), pattern);
+	count = scandir(at_text_get(&directory), &entries, NULL, alphasort);
+	for (int i = 0; i < count; i++) {
+		struct at_text path = {0};
+
+		at_text_addf(&path, "%s%s", at_text_get(&directory), entries[i]->d_name);
+		if (!found && fnmatch(base, entries[i]->d_name, FNM_PERIOD) == 0)
+			found = try_conf(search, path.data, depth - 1);
+		at_text_free(&path);
+		free(entries[i]);
+	}
+	free(entries);
+	at_text_free(&directory);
 	return found;
 }
 
@@ -178,7 +192,8 @@ bool at_needed_find(const struct at_module *program, const char *name, const cha
 	return find(&search, library_path);
 }
 
-/* True if a library of this name is in the list: asked first, so that a file is searched for once. */
+/* True if a library of this name is in the list: asked first, so that a file is searched for once.
+ */
 static bool known(const struct at_module_list *list, const char *name)
 {
 	for (unsigned i = 1; i < list->count; i++) {

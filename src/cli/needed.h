@@ -1,6 +1,7 @@
 /*
- * The libraries a program is started with, found the way the dynamic loader of glibc finds them, without its
- * cache: RPATH, LD_LIBRARY_PATH, RUNPATH, the directories of /etc/ld.so.conf, the default ones. One thread.
+ * The libraries a program is started with, found the way the dynamic loader of glibc finds them,
+ * without its cache: RPATH, LD_LIBRARY_PATH, RUNPATH, the directories of /etc/ld.so.conf, the
+ * default ones. One thread.
  */
 #ifndef AT_CLI_NEEDED_H
 #define AT_CLI_NEEDED_H

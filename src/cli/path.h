@@ -5,10 +5,10 @@
 #define AT_CLI_PATH_H
 
 /*
- * Finds the file that execvp would execute for name: itself if it holds a slash, else the first executable
- * regular file in the directories of search (PATH; NULL: the system's default; an empty part: here).
- * 0: *file is the path, the caller frees it. Otherwise the errno that execvp would leave: ENOENT, EACCES
- * (also for a directory), ENOTDIR, ELOOP, ENAMETOOLONG; *file is NULL.
+ * Finds the file that execvp would execute for name: itself if it holds a slash, else the first
+ * executable regular file in the directories of search (PATH; NULL: the system's default; an empty
+ * part: here). 0: *file is the path, the caller frees it. Otherwise the errno that execvp would
+ * leave: ENOENT, EACCES (also for a directory), ENOTDIR, ELOOP, ENAMETOOLONG; *file is NULL.
  */
 int at_path_find(const char *name, const char *search, char **file);
 

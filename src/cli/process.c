@@ -1,6 +1,6 @@
 /*
- * Reading /proc/PID; see process.h. Feeds subject.c. Owns its copies. A process can end at any time: what is
- * gone by then is an error of that part. Not its job: to judge.
+ * Reading /proc/PID; see process.h. Feeds subject.c. Owns its copies. A process can end at any
+ * time: what is gone by then is an error of that part. Not its job: to judge.
  */
 #include "cli/process.h"
 

@@ -9,7 +9,8 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
-/* A process, as it was when it was looked at. Parts that may not be read are empty, their error is set. */
+/* A process, as it was when it was looked at. Parts that may not be read are empty, their error is
+ * set. */
 struct at_process {
 	pid_t pid;              /* 0: none opened */
 	char state;             /* as in ps: R, S, Z, … */

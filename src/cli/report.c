@@ -1,5 +1,6 @@
 /*
- * Findings and verdict; see report.h. Fed by subject.c and the examiners, printed by check.c, asked by run.c.
+ * Findings and verdict; see report.h. Fed by subject.c and the examiners, printed by check.c, asked
+ * by run.c.
  */
 #include "cli/report.h"
 

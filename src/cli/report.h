@@ -1,5 +1,6 @@
 /*
- * What was found out about one program, and the verdict that follows from it. For the programs; one thread.
+ * What was found out about one program, and the verdict that follows from it. For the programs; one
+ * thread.
  */
 #ifndef AT_CLI_REPORT_H
 #define AT_CLI_REPORT_H
@@ -36,7 +37,8 @@ struct at_report {
 void at_report_add(struct at_report *report, enum at_level level, const char *topic,
 		   const char *why, const char *format, ...) __attribute__((format(printf, 5, 6)));
 
-/* The finding that decides the verdict: the first of the worst level. NULL: nothing above a note. */
+/* The finding that decides the verdict: the first of the worst level. NULL: nothing above a note.
+ */
 const struct at_finding *at_report_decisive(const struct at_report *report);
 
 /* The worst level found. */

@@ -1,9 +1,10 @@
 /*
- * `autotrace run`: options become environment variables, the library goes in front of LD_PRELOAD, and the
- * command replaces this process. It never forks: as the first process of a container it must not stay.
+ * `autotrace run`: options become environment variables, the library goes in front of LD_PRELOAD,
+ * and the command replaces this process. It never forks: as the first process of a container it
+ * must not stay.
  *
- * Fed by main.c. Owns the environment from here to exec. Not its job: to check the values, which the library
- * does for everybody, with or without this command.
+ * Fed by main.c. Owns the environment from here to exec. Not its job: to check the values, which
+ * the library does for everybody, with or without this command.
  */
 #include "cli/command.h"
 #include "cli/examine.h"
@@ -214,11 +215,45 @@ static int explain(const char *command, int error)
 	return error == ENOENT ? AT_EXIT_NOT_FOUND : AT_EXIT_NOT_RUN;
 }
 
+/* The library to preload; the caller frees. NULL: there is none that can be, and it was said why.
+ */
+static char *choose_library(const struct plan *plan)
+{
+	struct at_text looked = {0};
+	char *library = at_library_find(plan->library, &looked);
+
+	if (!library)
+		at_text_complain("libautotrace.so was not found: %s", at_text_get(&looked));
+	at_text_free(&looked);
+	if (!library || at_library_fits_preload(library))
+		return library;
+	at_text_complain(
+		"%s: LD_PRELOAD cannot hold a path with a space, a colon or a dollar sign; "
+		"link the library to another place and name that with --lib",
+		library);
+	free(library);
+	return NULL;
+}
+
+/* Sets LD_PRELOAD and executes. Returns only if that failed, with the exit code. */
+static int launch(char **command, const char *library)
+{
+	struct at_text preload = {0};
+
+	if (judge(command, library)) {
+		at_library_preload(library, getenv("LD_PRELOAD"), &preload);
+		put("LD_PRELOAD", preload.data);
+		at_text_free(&preload);
+	}
+	execvp(command[0], command);
+	return explain(command[0], errno);
+}
+
 int at_run_main(int count, char **arguments)
 {
-	struct at_text looked = {0}, preload = {0};
 	struct plan plan = {0};
 	char *library;
+	int code;
 
 	if (!read_options(&plan, count, arguments))
 		return AT_EXIT_USAGE;
@@ -230,23 +265,10 @@ int at_run_main(int count, char **arguments)
 		at_text_complain("run: no command; see `autotrace help run`");
 		return AT_EXIT_USAGE;
 	}
-	library = at_library_find(plan.library, &looked);
-	if (!library) {
-		at_text_complain("libautotrace.so was not found: %s", at_text_get(&looked));
+	library = choose_library(&plan);
+	if (!library)
 		return AT_EXIT_FAILED;
-	}
-	if (!at_library_fits_preload(library)) {
-		at_text_complain(
-			"%s: LD_PRELOAD cannot hold a path with a space, a colon or a "
-			"dollar sign; link the library to another place and name that with "
-			"--lib",
-			library);
-		return AT_EXIT_FAILED;
-	}
-	if (judge(arguments + optind, library)) {
-		at_library_preload(library, getenv("LD_PRELOAD"), &preload);
-		put("LD_PRELOAD", preload.data);
-	}
-	execvp(arguments[optind], arguments + optind);
-	return explain(arguments[optind], errno);
+	code = launch(arguments + optind, library);
+	free(library);
+	return code;
 }

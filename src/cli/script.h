@@ -17,8 +17,9 @@ struct at_script {
 };
 
 /*
- * Reads the #! line at the beginning of size bytes, as Linux does: blanks around the path are skipped, what
- * follows is one argument. False: the bytes do not begin with "#!", or no path follows.
+ * Reads the #! line at the beginning of size bytes, as Linux does: blanks around the path are
+ * skipped, what follows is one argument. False: the bytes do not begin with "#!", or no path
+ * follows.
  */
 bool at_script_parse(const void *data, size_t size, struct at_script *script);
 

@@ -1,6 +1,6 @@
 /*
- * The program under examination: its file, its libraries, its environment, and our own library to compare
- * with. For the programs; one thread.
+ * The program under examination: its file, its libraries, its environment, and our own library to
+ * compare with. For the programs; one thread.
  */
 #ifndef AT_CLI_SUBJECT_H
 #define AT_CLI_SUBJECT_H
@@ -24,14 +24,14 @@ struct at_subject {
 	bool launching;            /* this very process is about to execute it */
 	struct at_module library;  /* libautotrace.so; path NULL: not found */
 	struct at_text library_where; /* where it was looked for in vain */
-	const char **
-		interposed; /* names of the functions it interposes, sorted; names live in library */
-	unsigned interposed_count; /* names */
+	const char **interposed;      /* names of the functions it interposes, sorted; names live in
+					 library */
+	unsigned interposed_count;    /* names */
 };
 
 /*
- * Opens what executing arguments[0] (found like execvp does, scripts followed to their interpreter) would
- * run. What stands in the way goes to report. library: --lib, or NULL.
+ * Opens what executing arguments[0] (found like execvp does, scripts followed to their interpreter)
+ * would run. What stands in the way goes to report. library: --lib, or NULL.
  */
 void at_subject_open_program(struct at_subject *subject, char *const *arguments,
 			     const char *library, struct at_report *report);

@@ -1,6 +1,6 @@
 /*
- * Growing text, and the program's complaints. For the programs only: allocates, and ends the program with one
- * line when memory is out. One thread.
+ * Growing text, and the program's complaints. For the programs only: allocates, and ends the
+ * program with one line when memory is out. One thread.
  */
 #ifndef AT_CLI_TEXT_H
 #define AT_CLI_TEXT_H
