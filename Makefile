@@ -12,6 +12,7 @@ BUNDLE       ?= build/bundle
 PREFIX       ?= /usr/local
 FUZZ_SECONDS ?= 60
 PYTHON       ?= /usr/bin/python3
+VERSION      := $(shell sed -n 's/^.define AUTOTRACE_VERSION "\(.*\)"$$/\1/p' include/autotrace.h)
 ifeq ($(origin CC),default)
 CC := gcc
 endif
@@ -30,7 +31,7 @@ MAKEFLAGS += --no-builtin-rules
 # ---- flags -----------------------------------------------------------------
 # _FORTIFY_SOURCE stays away: it would turn a call of ours into __read_chk, which is interposed.
 # initial-exec TLS and -fno-plt: a hook's guard and its true call cost one load each.
-CPPFLAGS += -D_GNU_SOURCE= -Isrc -Iinclude -I$(BUILD)/gen -isystem $(BUNDLE)/include
+CPPFLAGS += -D_GNU_SOURCE= -DAT_VERSION='"$(VERSION)"' -Isrc -Iinclude -I$(BUILD)/gen -isystem $(BUNDLE)/include
 WARNINGS  = -Wall -Wextra -Wvla -Wstrict-prototypes -Werror
 CODEGEN   = -O2 -g -pthread -fno-common -fstack-protector-strong
 LIBFLAGS  = -fPIC -fvisibility=hidden -ftls-model=initial-exec -fno-plt -ffunction-sections -fdata-sections
