@@ -132,6 +132,31 @@ unsigned int at_bundle_alarm(unsigned int seconds)
 	return 0;
 }
 
+int at_bundle_tcgetattr(int fd, struct termios *out)
+{
+	(void)fd;
+	(void)out;
+	errno = ENOSYS;
+	return -1;
+}
+
+FILE *at_bundle_fopen(const char *path, const char *mode)
+{
+	char closing[8];
+	size_t len = strlen(mode);
+
+	if (len + 2 > sizeof(closing))
+		return fopen(path, mode);
+	memcpy(closing, mode, len);
+	memcpy(closing + len, "e", 2);
+	return fopen(path, closing);
+}
+
+FILE *at_bundle_fopen64(const char *path, const char *mode)
+{
+	return at_bundle_fopen(path, mode);
+}
+
 long at_bundle_syscall(long number, long a, long b, long c, long d, long e, long f)
 {
 	long rc = at_sys6(number, a, b, c, d, e, f);

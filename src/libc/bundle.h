@@ -11,6 +11,8 @@
 
 #include <dlfcn.h>
 #include <signal.h>
+#include <stdio.h>
+#include <termios.h>
 
 /* The proxy variables (http_proxy, https_proxy, all_proxy, no_proxy) as they were at start; NULL
  * for every other name. */
@@ -33,6 +35,14 @@ char *at_bundle_dlerror(void);
 int at_bundle_sigaction(int sig, const struct sigaction *act, struct sigaction *old);
 sighandler_t at_bundle_signal(int sig, sighandler_t handler);
 unsigned int at_bundle_alarm(unsigned int seconds);
+
+/* Never a terminal (errno ENOSYS): OpenSSL must not ask the program's user for a key's pass phrase.
+ */
+int at_bundle_tcgetattr(int fd, struct termios *out);
+
+/* fopen(3) whose descriptor no program that is executed meanwhile inherits. */
+FILE *at_bundle_fopen(const char *path, const char *mode);
+FILE *at_bundle_fopen64(const char *path, const char *mode);
 
 /* syscall(2) that does not pass through our own hook. */
 long at_bundle_syscall(long number, long a, long b, long c, long d, long e, long f);

@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -76,6 +77,32 @@ static void no_exit_handler(void)
 	_exit(3);
 }
 
+static void no_terminal_to_ask_at(void **state)
+{
+	struct termios unused;
+
+	(void)state;
+	errno = 0;
+	assert_int_equal(at_bundle_tcgetattr(0, &unused), -1);
+	assert_int_equal(errno, ENOSYS);
+}
+
+static void files_are_not_inherited(void **state)
+{
+	FILE *(*const ways[])(const char *, const char *) = {at_bundle_fopen, at_bundle_fopen64};
+
+	(void)state;
+	for (size_t i = 0; i < 2; i++) {
+		FILE *file = ways[i]("/proc/self/exe", "rb");
+
+		assert_non_null(file);
+		assert_true(fcntl(fileno(file), F_GETFD) & FD_CLOEXEC);
+		fclose(file);
+		assert_null(ways[i]("/no/such/file", "r"));
+		assert_int_equal(errno, ENOENT);
+	}
+}
+
 static void system_calls_set_errno(void **state)
 {
 	(void)state;
@@ -93,6 +120,8 @@ int main(int argc, char **argv)
 		cmocka_unit_test(nothing_else_is_seen),
 		cmocka_unit_test(signals_stay_as_they_are),
 		cmocka_unit_test(nothing_is_loaded),
+		cmocka_unit_test(no_terminal_to_ask_at),
+		cmocka_unit_test(files_are_not_inherited),
 		cmocka_unit_test(system_calls_set_errno),
 	};
 	char *environment[] = {"http_proxy=http://first:3128",
