@@ -1,7 +1,7 @@
 /*
- * Which of the known header fields a name is. Fed by the engines' line scanners, once per header line, so
- * it is made to say "none" quickly: by length, then by length and first letter, then by the whole name.
- * No state.
+ * Which of the known header fields a name is. Fed by the engines' line scanners, once per header
+ * line, so it is made to say "none" quickly: by length, then by length and first letter, then by
+ * the whole name. No state.
  */
 #include "wire/field.h"
 #include "wire/message.h"
@@ -20,8 +20,8 @@ static const uint64_t lengths = 0
 #include "wire/field.def"
 #undef AT_FIELD
 
-/* Eight bytes with the lower-case bit set: letters lose their case, '-' and digits stay. Two different
- * bytes above 0x20 that become equal are never both letters, digits or '-'. */
+/* Eight bytes with the lower-case bit set: letters lose their case, '-' and digits stay. Two
+ * different bytes above 0x20 that become equal are never both letters, digits or '-'. */
 static inline uint64_t fold8(const char *p)
 {
 	uint64_t v;

@@ -1,7 +1,7 @@
 /*
- * One direction of an HTTP/1 connection, byte after byte: what flow reads or writes comes in through
- * at_http1_feed, messages go out through the sink. On the thread of the caller, under its lock; owns
- * h->hold. Not its job: which response belongs to which request.
+ * One direction of an HTTP/1 connection, byte after byte: what flow reads or writes comes in
+ * through at_http1_feed, messages go out through the sink. On the thread of the caller, under its
+ * lock; owns h->hold. Not its job: which response belongs to which request.
  *
  *   IDLE ──first byte──> HEAD ──head──┬─ no body ───────────────────────────────> end, IDLE
  *     ^                   ^  │        ├─> LENGTH ── left is 0 ──────────────────> end, IDLE

@@ -1,15 +1,14 @@
 /*
- * Chunked bodies (RFC 9112, 7.1), one byte or many at a time; nothing of them is kept. Fed by http1.c on the
- * caller's thread. Payload goes by uncopied in http1.c (CHUNK_DATA).
+ * Chunked bodies (RFC 9112, 7.1), one byte or many at a time; nothing of them is kept. Fed by
+ * http1.c on the caller's thread. Payload goes by uncopied in http1.c (CHUNK_DATA).
  *
- *   CHUNK_SIZE   size ──digits──> digits ──' ' HT ';'──> extension ──CR──> cr ──LF──> CHUNK_DATA, TRAILER
- *                                   └──────────CR────────────────────────^
- *   CHUNK_END    size ──CR──> cr ──LF──> CHUNK_SIZE
+ *   CHUNK_SIZE   size ──digits──> digits ──' ' HT ';'──> extension ──CR──> cr ──LF──> CHUNK_DATA,
+ * TRAILER └──────────CR────────────────────────^ CHUNK_END    size ──CR──> cr ──LF──> CHUNK_SIZE
  *   TRAILER      line ──text──> text ──LF──> line;   line ──CR──> cr ──LF──> end of message
  *                                └──CR──> text_cr ──LF──> line
  *
- * A lone LF ends every one of these lines, as it does for nginx and Go; a CR without LF is malformed, and
- * so is a size that a 63-bit count cannot hold.
+ * A lone LF ends every one of these lines, as it does for nginx and Go; a CR without LF is
+ * malformed, and so is a size that a 63-bit count cannot hold.
  */
 #include "wire/http1_priv.h"
 #include "wire/scan.h"

@@ -1,8 +1,8 @@
 /*
- * A head on its way through the stream. When all of it lies in one call it is parsed where it lies and
- * nothing is copied; otherwise its bytes are collected in h->hold, each line checked once when its LF
- * arrives (so that a head fed byte by byte costs no more than its length), and the whole is parsed when
- * the empty line is there. Fed by http1.c on the caller's thread.
+ * A head on its way through the stream. When all of it lies in one call it is parsed where it lies
+ * and nothing is copied; otherwise its bytes are collected in h->hold, each line checked once when
+ * its LF arrives (so that a head fed byte by byte costs no more than its length), and the whole is
+ * parsed when the empty line is there. Fed by http1.c on the caller's thread.
  */
 #include "wire/http1_priv.h"
 

@@ -1,8 +1,9 @@
 /*
- * Looking ahead at the bytes a client is about to write: where does the next request head end, what does it
- * say, where can lines be added. Asked by the injection of flow on the writing thread, under the
- * connection's lock; the stream it looks from stays as it is (a copy walks ahead with a sink that hears
- * nothing). Owns plan->joined until at_http1_plan_free. Also here: what a stream's first bytes look like.
+ * Looking ahead at the bytes a client is about to write: where does the next request head end, what
+ * does it say, where can lines be added. Asked by the injection of flow on the writing thread,
+ * under the connection's lock; the stream it looks from stays as it is (a copy walks ahead with a
+ * sink that hears nothing). Owns plan->joined until at_http1_plan_free. Also here: what a stream's
+ * first bytes look like.
  */
 #include "wire/http1_priv.h"
 
@@ -57,8 +58,8 @@ static bool look_whole(struct at_http1_plan *plan, struct at_http1 *ahead, struc
 	return fill(plan, ahead, from + plan->m.head_bytes, data.n);
 }
 
-/* How many bytes of data belong to the head whose beginning h holds: 0 when it does not end here, nor at
- * the CR of its empty line. Looks at data only. */
+/* How many bytes of data belong to the head whose beginning h holds: 0 when it does not end here,
+ * nor at the CR of its empty line. Looks at data only. */
 static size_t rest_of_head(const struct at_http1 *h, struct at_str data)
 {
 	size_t i = 0, part = h->hold.n - h->line;
@@ -140,6 +141,8 @@ int at_http1_looks_like_request(struct at_str first)
 {
 	struct at_str line = at_str_from(first, at_http1_blank(first.p, first.n));
 	struct at_http1_cursor at = {0};
+	if (!line.n)
+		return 0;
 	enum at_http1_scan got = at_http1_check(AT_WIRE_REQUEST, line, &at);
 	if (at.row)
 		return 1;

@@ -1,6 +1,7 @@
 /*
- * Walking over a message's header lines once more, for whoever wants others than the known fields. The block
- * has been accepted by an engine, but nothing here relies on that: any bytes are safe. No state.
+ * Walking over a message's header lines once more, for whoever wants others than the known fields.
+ * The block has been accepted by an engine, but nothing here relies on that: any bytes are safe. No
+ * state.
  */
 #include "wire/message.h"
 
