@@ -1,8 +1,8 @@
 /*
  * Loads the settings: walks the environment once, gives each value to the function of its type and
- * collects what there is to complain about. Called by flow/boot in the constructor of every process,
- * so it must cost microseconds and need nothing that is not there yet. Owns nothing: struct and
- * arena are the caller's. What a value means is config/value.c's job.
+ * collects what there is to complain about. Called by flow in the constructor of every process, so
+ * it must cost microseconds and need nothing that is not there yet. Owns nothing: struct and arena
+ * are the caller's. What a value means is value.c's job, how a complaint is worded warning.c's.
  */
 #include "config/config.h"
 

@@ -19,7 +19,7 @@ enum at_verdict {
 	AT_VALUE_BAD,        /* not usable; the field is untouched */
 	AT_VALUE_PART,       /* a list: `item` is not usable, the rest is in the field */
 	AT_VALUE_TOO_LONG,   /* no room in the arena; the field is untouched */
-	AT_VALUE_UNSUPPORTED /* understood, but there is no such thing yet; the field is untouched */
+	AT_VALUE_UNSUPPORTED /* understood, but not there yet; the field is untouched */
 };
 
 /* One value on its way into the struct. */

@@ -12,7 +12,7 @@ static bool is_id(struct at_str s)
 	return s.n == ID && at_hex_decode_lower(bytes, s.p, ID / 2);
 }
 
-/* /proc/self/cgroup: "4:memory:/docker/<id>", "…/docker-<id>.scope", "…:cri-containerd:<id>". */
+/* Lines of cgroup v1 end in "/docker/<id>", "/docker-<id>.scope" or ":cri-containerd:<id>". */
 static struct at_str by_cgroup(struct at_str file)
 {
 	while (file.n) {

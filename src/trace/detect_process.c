@@ -107,7 +107,7 @@ static void two_digits(char *dst, unsigned v)
 	dst[1] = (char)('0' + v % 10);
 }
 
-/* "2023-11-21T09:25:34.853Z" from Unix milliseconds of this era (civil calendar, no leap seconds). */
+/* "2023-11-21T09:25:34.853Z" from Unix milliseconds; the Gregorian calendar, years from March. */
 static void write_time(char dst[24], uint64_t ms)
 {
 	uint64_t seconds = ms / 1000;

@@ -1,6 +1,6 @@
 /*
- * Context in and out of header lines, by the set of propagators. Fed by flow on the traced program's
- * threads; the formats themselves are w3c.c, b3.c and baggage.c. Pure, no allocation.
+ * Context in and out of header lines, by the set of propagators. Fed by flow on the traced
+ * program's threads; the formats themselves are w3c.c, b3.c and baggage.c. Pure, no allocation.
  */
 #include "trace/propagate.h"
 

@@ -46,8 +46,8 @@ bool at_propagate_extract(unsigned set, const struct at_carrier *in, struct at_c
 
 /* W3C tracestate: validates, drops empty members, keeps order; writes the normalised list into dst
  * (cap bytes) and returns its length; 0 when there is none or it must be discarded as a whole (bad
- * member, over 32 members). Over cap: whole members are left out by the standard's rule (first those
- * over 128 bytes, then from the end). */
+ * member, over 32 members). Over cap: whole members are left out by the standard's rule (first
+ * those over 128 bytes, then from the end). */
 size_t at_propagate_state(struct at_str tracestate, char *dst, size_t cap);
 
 /* Baggage that may be sent on as it stands: at most 8192 bytes and 64 members, valid syntax; false:

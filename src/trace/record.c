@@ -16,8 +16,8 @@ struct at_str at_key_name(enum at_key key)
 	return (unsigned)key < AT_KEYS ? names[key] : AT_STR_NONE;
 }
 
-/* Room for one more attribute with a literal key of key_len bytes and a payload of len bytes: writes
- * its head and returns where key and payload go; NULL (counted) when there is none. */
+/* Room for one more attribute with a literal key of key_len bytes and a payload of len bytes:
+ * writes its head and returns where key and payload go; NULL (counted) when there is none. */
 static char *add(struct at_attrs *a, uint16_t key, enum at_attr_type type, size_t key_len,
 		 size_t len)
 {
@@ -40,6 +40,19 @@ void at_attrs_str(struct at_attrs *a, enum at_key key, struct at_str v)
 	char *p = add(a, (uint16_t)key, AT_ATTR_STRING, 0, v.n);
 	if (p && v.n)
 		memcpy(p, v.p, v.n);
+}
+
+void at_attrs_join(struct at_attrs *a, enum at_key key, const struct at_str *parts, size_t count)
+{
+	size_t n = 0;
+	for (size_t i = 0; i < count; i++)
+		n += parts[i].n;
+	char *p = add(a, (uint16_t)key, AT_ATTR_STRING, 0, n);
+	for (size_t i = 0; p && i < count; i++) {
+		if (parts[i].n)
+			memcpy(p, parts[i].p, parts[i].n);
+		p += parts[i].n;
+	}
 }
 
 void at_attrs_int(struct at_attrs *a, enum at_key key, int64_t v)

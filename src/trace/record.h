@@ -3,8 +3,9 @@
  * contiguous block of bytes in native order. The writer fills a caller's buffer and never
  * allocates; the reader trusts nothing (the block may come back from a file one day).
  *
- * Layout: struct at_record_head, name, tracestate, then the attributes, then the links. An attribute
- * is struct at_record_attr followed by its literal key (when key == AT_KEY_LITERAL) and its payload.
+ * Layout: struct at_record_head, name, tracestate, then the attributes, then the links. An
+ * attribute is struct at_record_attr followed by its literal key (when key == AT_KEY_LITERAL) and
+ * its payload.
  */
 #ifndef AT_TRACE_RECORD_H
 #define AT_TRACE_RECORD_H
@@ -80,6 +81,8 @@ struct at_attrs {
 };
 
 void at_attrs_str(struct at_attrs *a, enum at_key key, struct at_str v);
+/* Text put together from `count` parts. */
+void at_attrs_join(struct at_attrs *a, enum at_key key, const struct at_str *parts, size_t count);
 void at_attrs_int(struct at_attrs *a, enum at_key key, int64_t v);
 void at_attrs_bool(struct at_attrs *a, enum at_key key, bool v);
 void at_attrs_double(struct at_attrs *a, enum at_key key, double v);

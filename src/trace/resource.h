@@ -25,12 +25,12 @@ struct at_resource {
 struct at_resource_user {
 	struct at_str service_name; /* OTEL_SERVICE_NAME, empty when unset */
 	struct at_str attributes;   /* OTEL_RESOURCE_ATTRIBUTES as it stands, empty when unset */
-	struct at_str injected;     /* OTEL_INJECTOR_… in the same syntax; weaker; empty when unset */
+	struct at_str injected;     /* OTEL_INJECTOR_… in the same syntax; weaker; or empty */
 	struct at_str command;      /* argv[0] as it was at start; empty: what /proc says now */
 };
 
-/* The resource: user > injected > detected. A list of attributes that does not decode is discarded as a
- * whole and *ret_bad set. Free with at_resource_free. NULL when memory is refused. */
+/* The resource: user > injected > detected. A list of attributes that does not decode is discarded
+ * as a whole and *ret_bad set. Free with at_resource_free. NULL when memory is refused. */
 struct at_resource *at_resource_build(const struct at_resource_user *user, bool *ret_bad);
 void at_resource_free(struct at_resource *r);
 

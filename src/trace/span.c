@@ -1,6 +1,6 @@
 /*
- * Reads records back into spans that processors may change. Fed by the exporter's thread with blocks
- * of the ring; trusts nothing in them. Texts stay where they are: borrowed.
+ * Reads records back into spans that processors may change. Fed by the exporter's thread with
+ * blocks of the ring; trusts nothing in them. Texts stay where they are: borrowed.
  */
 #include "trace/record.h"
 
