@@ -6,7 +6,7 @@
 
 #include <stdlib.h>
 
-#define CHUNK_MAX (1u << 20) /* doubling ends here; larger blocks get a chunk of their own size */
+#define CHUNK_MAX (8u << 20) /* doubling ends here; larger blocks get a chunk of their own size */
 #define ALIGNMENT 16u
 
 struct at_region_chunk {

@@ -272,13 +272,13 @@ static void draw_label(struct drawing *d, const struct at_tree_row *row)
 static void draw_bar(const struct drawing *d, const struct at_stored_span *span)
 {
 	double scale = (double)d->bar / (double)d->length;
-	double start = (double)(span->start - d->start) * scale;
-	size_t from = smaller((size_t)start, d->bar - 1);
-	double cells = (double)(span->end - d->start) * scale - (double)from;
-	size_t eighths = cells > 0 ? (size_t)(cells * 8 + 0.5) : 0;
+	/* There is no sign for a column filled from the right: a bar starts with a whole column. */
+	size_t start = (size_t)((double)(span->start - d->start) * scale + 0.5);
+	size_t from = smaller(start, d->bar - 1);
+	size_t eighths = (size_t)((double)(span->end - span->start) * scale * 8 + 0.5);
 	size_t i;
 
-	eighths = smaller(eighths ? eighths : 1, (d->bar - from) * 8);
+	eighths = smaller(larger(eighths, 1), (d->bar - from) * 8);
 	pad(d, 0, from);
 	if (span->status == 2)
 		colour(d, RED, AT_STR_NONE);
