@@ -241,6 +241,18 @@ def test_it_runs_what_it_cannot_trace_and_says_so(place):
     assert (done.stderr.count("\n"), static in done.stderr) == (1, True)
 
 
+def test_it_warns_of_set_uid_programs_only_where_privileges_are_gained(place):
+    path = shutil.copy("/usr/bin/env", os.path.join(place, "env-as-owner"))
+    os.chmod(path, 0o4755)
+    done = autotrace(place, "run", path)
+    assert done.stderr == "" and "LD_PRELOAD=" in done.stdout
+    if os.geteuid() != 0:
+        pytest.skip("only root can start a program as another user")
+    done = autotrace(place, "run", path, user=NOBODY)
+    assert done.returncode == 0
+    assert done.stderr == "autotrace: warning: %s is set-uid to user 0: it will run, but untraced\n" % path
+
+
 def test_a_library_that_would_keep_the_program_from_starting_is_left_out(place):
     os.mkdir(os.path.join(place, "new"))
     versions = written(place, "new/versions", "GLIBC_9.9 { at_new; };\n")
@@ -480,6 +492,17 @@ def test_check_finds_calls_in_libraries(place, tags):
     rest = check(place, path)[2]
     assert "makes connections, takes none" in rest
     assert "libnet.so calls connect" in rest
+    assert rest.count("calls:") == 1
+
+
+def test_check_finds_libraries_by_variable(place):
+    os.mkdir(os.path.join(place, "by-variable"))
+    library = compiled(place, "by-variable/libvar.so", "int connect(void); int var(void) { return connect(); }\n",
+                       "-shared", "-fPIC", "-Wl,-soname,libvar.so")
+    path = compiled(place, "variable", "int var(void); int main(void) { return var(); }\n", library)
+    assert "not found: libvar.so" in check(place, path)[2]
+    rest = check(place, path, env={"LD_LIBRARY_PATH": "/nowhere:" + os.path.dirname(library)})[2]
+    assert "not found" not in rest and "libvar.so calls connect" in rest
 
 
 def test_check_json(place):
@@ -533,6 +556,15 @@ def test_check_a_traced_process(place, started):
     assert "LD_PRELOAD=" in rest
     report = json.loads(autotrace(place, "check", "--json", str(pid)).stdout)
     assert (report["verdict"], report["traced"]) == ("can", True)
+
+
+def test_check_a_process_that_only_reads_the_library(place, started):
+    code = ("import mmap; f = open(%r, 'rb'); m = mmap.mmap(f.fileno(), 0, prot=mmap.PROT_READ);"
+            "print('ready', flush=True); input()" % os.path.join(place, "libautotrace.so"))
+    pid = started("/usr/bin/python3", "-c", code)
+    status, first, rest = check(place, str(pid))
+    assert (status, first.endswith("can be traced"), "now: not traced" in rest) == (0, True, True)
+    assert rest.count("%s calls" % os.path.basename(os.path.realpath("/usr/bin/python3"))) == 1
 
 
 def test_check_a_process_whose_preload_is_missing(place, started):

@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "cli/elf.h"
+#include "cli/elf_field.h"
 
 /* A file of this system, mapped. */
 struct file {
@@ -328,6 +329,31 @@ static void what_is_no_elf_file(void **state)
 	assert_int_equal(at_elf_open(&elf, "\177ELF\2\3\1\0\0\0\0\0\0\0\0\0", 16), AT_ELF_BAD);
 }
 
+static void a_string_without_an_end(void **state)
+{
+	struct image image = make_image(true, false);
+	struct at_elf elf;
+
+	(void)state;
+	image.data[sizeof(Elf64_Ehdr) + 2 * sizeof(Elf64_Phdr) + sizeof(INTERPRETER) - 1] = 'x';
+	assert_int_equal(at_elf_open(&elf, image.data, image.size), AT_ELF_TRUNCATED);
+}
+
+static void reading_at_the_edge(void **state)
+{
+	const struct at_elf elf = {.data = (const uint8_t *)"\1\2\3\4", .size = 4};
+
+	(void)state;
+	assert_int_equal(at_elf_read(&elf, 0, 4), 0x04030201);
+	assert_int_equal(at_elf_read(&elf, 1, 4), 0);
+	assert_int_equal(at_elf_read(&elf, 4, 1), 0);
+	assert_int_equal(at_elf_read(&elf, UINT64_MAX, 2), 0);
+	assert_null(at_elf_text(&elf, 0, 4, 0));
+	assert_null(at_elf_text(&elf, 0, 5, 0));
+	assert_null(at_elf_text(&elf, UINT64_MAX, 1, 0));
+	assert_null(at_elf_text(&elf, 0, 4, 4));
+}
+
 /* Each cut lies at the end of a block of its own, so that a read past it is seen by the sanitizers.
  */
 static void cut_at_every_byte(void **state)
@@ -407,6 +433,8 @@ int main(void)
 		cmocka_unit_test(the_c_library_defines_its_versions),
 		cmocka_unit_test(every_class_and_byte_order),
 		cmocka_unit_test(what_is_no_elf_file),
+		cmocka_unit_test(a_string_without_an_end),
+		cmocka_unit_test(reading_at_the_edge),
 		cmocka_unit_test(cut_at_every_byte),
 		cmocka_unit_test(a_real_program_cut),
 		cmocka_unit_test(every_header_byte_changed),
