@@ -56,6 +56,7 @@ PROGRAMS   := $(if $(wildcard src/cli/main.c),$(BUILD)/autotrace) \
 	$(if $(wildcard src/view/main.c),$(BUILD)/autotrace-view)
 UNIT       := $(patsubst tests/unit/%.c,$(BUILD)/tests/unit/%,$(wildcard tests/unit/*/test_*.c))
 HELPERS    := $(patsubst tests/programs/%.c,$(BUILD)/tests/programs/%,$(wildcard tests/programs/*.c))
+BENCHES    := $(patsubst tests/bench/%.c,$(BUILD)/tests/bench/%,$(wildcard tests/bench/*.c))
 FUZZERS    := $(patsubst tests/fuzz/%.c,$(BUILD)/tests/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 CALLS      := src/libc/calls.def
 DEPS       := $(BUILD)/.deps-build
@@ -153,6 +154,11 @@ $(BUILD)/tests/programs/%: tests/programs/%.c | $(DEPS)
 	$(say) CC $<
 	$(Q)$(COMPILE) -o $@ $< $(LDFLAGS)
 
+$(BUILD)/tests/bench/%: tests/bench/%.c $(BUILD)/core.a $(BUILD)/libbundle.a | $(GEN_H) $(DEPS)
+	@mkdir -p $(@D)
+	$(say) CC $<
+	$(Q)$(COMPILE) -Itests -o $@ $< $(WITH_CORE) $(LDFLAGS)
+
 $(BUILD)/tests/fuzz/%: tests/fuzz/%.c $(CLI_LIB) $(VIEW_LIB) $(BUILD)/core.a $(BUILD)/libbundle.a | $(GEN_H)
 	@mkdir -p $(@D)
 	$(say) FUZZ $<
@@ -165,9 +171,9 @@ $(addprefix $(BUILD)/.deps-,test check demo bench): $(BUILD)/.deps-%: scripts/in
 	@touch $@
 
 -include $(patsubst %.o,%.d,$(CORE_OBJ) $(HOOKS_OBJ) $(CLI_OBJ) $(VIEW_OBJ))
--include $(addsuffix .d,$(UNIT) $(HELPERS) $(FUZZERS))
+-include $(addsuffix .d,$(UNIT) $(HELPERS) $(BENCHES) $(FUZZERS))
 
-test-programs: $(UNIT) $(HELPERS)
+test-programs: $(UNIT) $(HELPERS) $(BENCHES)
 unit: $(UNIT) ## run the unit tests
 	$(Q)scripts/run-unit $(UNIT)
 
@@ -188,7 +194,7 @@ fuzz: | $(BUILD)/.deps-check ## run each fuzz target for FUZZ_SECONDS (60)
 fuzz-run: $(FUZZERS)
 	$(Q)scripts/run-fuzz $(FUZZ_SECONDS) $(FUZZERS)
 
-bench: all $(HELPERS) | $(BUILD)/.deps-bench ## measure the cost: paired runs with and without the preload
+bench: all $(HELPERS) $(BENCHES) | $(BUILD)/.deps-bench ## measure the cost: paired runs with and without the preload
 	$(Q)AUTOTRACE_BUILD=$(abspath $(BUILD)) tests/bench/run
 demo: all | $(BUILD)/.deps-demo ## nginx, gunicorn and Flask under the preload, and the trace they make
 	$(Q)AUTOTRACE_BUILD=$(abspath $(BUILD)) examples/demo/run
