@@ -87,12 +87,12 @@ static void recognise(const char *p, size_t n, uint8_t choice)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	if (size < 2)
+	if (size < 2 || memmem(data, size, PLAY_INSERT, strlen("X-Inserted")))
 		return 0;
 	const char *p = (const char *)data + 2;
 	whole_against_cut(p, size - 2, data[0], data[1]);
 	recognise(p, size - 2, data[0]);
-	if (!(data[0] & 1) && !memmem(p, size - 2, PLAY_INSERT, strlen("X-Inserted")))
+	if (!(data[0] & 1))
 		look_against_feed(p, size - 2, data[1]);
 	return 0;
 }
