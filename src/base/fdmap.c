@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 
 #include "libc/sys.h"
@@ -15,7 +16,10 @@ uintptr_t *at_fdmap_pages[AT_FDMAP_PAGES];
 
 /* Our own descriptors are few; this makes "any of ours in this range" cheap. */
 #define OWN_MAX 16
-static int own[OWN_MAX]; /* descriptor + 1; 0: free place (atomic) */
+static struct {
+	int taken;       /* descriptor + 1; 0: free place (atomic) */
+	uint64_t id[2];  /* device and inode it had */
+} own[OWN_MAX];
 
 static uintptr_t *word_of(int fd)
 {
@@ -77,15 +81,39 @@ void at_fdmap_each(unsigned first, unsigned last, void (*fn)(int fd, uintptr_t w
 	}
 }
 
+static void identify(int fd, uint64_t id[2])
+{
+	struct stat st;
+	bool ok = at_sys(SYS_fstat, fd, (long)&st, 0) == 0;
+	id[0] = ok ? st.st_dev : 0;
+	id[1] = ok ? st.st_ino : 0;
+}
+
 void at_fdmap_own(int fd)
 {
-	at_fdmap_swap(fd, AT_FD_OWN);
 	for (int i = 0; i < OWN_MAX; i++) {
 		int none = 0;
-		if (__atomic_compare_exchange_n(&own[i], &none, fd + 1, false, __ATOMIC_ACQ_REL,
-						__ATOMIC_RELAXED))
-			return;
+		if (!__atomic_compare_exchange_n(&own[i].taken, &none, fd + 1, false,
+						 __ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
+			continue;
+		identify(fd, own[i].id);
+		at_fdmap_swap(fd, AT_FD_OWN);
+		return;
 	}
+}
+
+bool at_fdmap_is_own(int fd)
+{
+	uint64_t id[2];
+	for (int i = 0; i < OWN_MAX; i++) {
+		if (__atomic_load_n(&own[i].taken, __ATOMIC_ACQUIRE) != fd + 1)
+			continue;
+		identify(fd, id);
+		if (id[1] && id[0] == own[i].id[0] && id[1] == own[i].id[1])
+			return true;
+		at_fdmap_disown(fd);
+	}
+	return false;
 }
 
 void at_fdmap_disown(int fd)
@@ -94,7 +122,7 @@ void at_fdmap_disown(int fd)
 	at_fdmap_cas(fd, &word, AT_FD_UNKNOWN);
 	for (int i = 0; i < OWN_MAX; i++) {
 		int mine = fd + 1;
-		__atomic_compare_exchange_n(&own[i], &mine, 0, false, __ATOMIC_ACQ_REL,
+		__atomic_compare_exchange_n(&own[i].taken, &mine, 0, false, __ATOMIC_ACQ_REL,
 					    __ATOMIC_RELAXED);
 	}
 }
@@ -102,7 +130,7 @@ void at_fdmap_disown(int fd)
 bool at_fdmap_owns_in(unsigned first, unsigned last)
 {
 	for (int i = 0; i < OWN_MAX; i++) {
-		int n = __atomic_load_n(&own[i], __ATOMIC_RELAXED);
+		int n = __atomic_load_n(&own[i].taken, __ATOMIC_RELAXED);
 		if (n && (unsigned)(n - 1) >= first && (unsigned)(n - 1) <= last)
 			return true;
 	}

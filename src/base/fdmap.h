@@ -42,9 +42,13 @@ bool at_fdmap_cas(int fd, uintptr_t *expected, uintptr_t word);
 void at_fdmap_each(unsigned first, unsigned last, void (*fn)(int fd, uintptr_t word, void *arg),
 		   void *arg);
 
-/* Marks a descriptor as ours, or no longer. */
+/* Marks a descriptor as ours (and remembers which file it is), or no longer. */
 void at_fdmap_own(int fd);
 void at_fdmap_disown(int fd);
+
+/* Whether fd is still the file that was marked as ours. One that changed hands by a call nobody saw
+ * is disowned: it is the program's. Ask before each use of a descriptor of ours. */
+bool at_fdmap_is_own(int fd);
 
 /* Whether there are descriptors of ours in [first, last]. */
 bool at_fdmap_owns_in(unsigned first, unsigned last);

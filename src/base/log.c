@@ -8,7 +8,6 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
 
 #include "base/bytes.h"
@@ -19,7 +18,6 @@
 
 static enum at_log_level threshold = AT_LOG_WARN;
 static int private_fd = -1;     /* our copy of stderr, or -1 */
-static uint64_t private_ino[2]; /* device and inode it had when it was taken */
 
 void at_log_set_level(enum at_log_level level)
 {
@@ -31,26 +29,12 @@ enum at_log_level at_log_get_level(void)
 	return threshold;
 }
 
-static bool identify(int fd, uint64_t id[2])
-{
-	struct stat st;
-	if (at_sys(SYS_fstat, fd, (long)&st, 0) != 0)
-		return false;
-	id[0] = st.st_dev;
-	id[1] = st.st_ino;
-	return true;
-}
-
 void at_log_open(void)
 {
 	long fd = at_sys(SYS_fcntl, 2, 1030 /* F_DUPFD_CLOEXEC */, 3);
 	if (fd < 0)
 		return;
 	private_fd = at_fdmap_move_high((int)fd);
-	if (!identify(private_fd, private_ino)) {
-		at_fdmap_disown(private_fd);
-		private_fd = -1;
-	}
 }
 
 int at_log_fd(void)
@@ -135,12 +119,10 @@ static const char *convert(struct line *l, const char *f, va_list *args)
 
 static int target(void)
 {
-	uint64_t id[2];
 	if (private_fd < 0)
 		return 2;
-	if (identify(private_fd, id) && id[0] == private_ino[0] && id[1] == private_ino[1])
+	if (at_fdmap_is_own(private_fd))
 		return private_fd;
-	at_fdmap_disown(private_fd);
 	private_fd = -1;
 	return -1;
 }

@@ -1,0 +1,163 @@
+/*
+ * Connections and the descriptors that lead to them. Fed by the flow with births, duplicates and
+ * deaths of descriptors; owns the connection objects. Not its job: what is said on them.
+ */
+#include "conn/conn.h"
+
+#include <errno.h>
+#include <sys/syscall.h>
+
+#include "base/counter.h"
+#include "base/slab.h"
+#include "libc/sys.h"
+
+static struct at_slab conns = AT_SLAB_INIT(sizeof(struct at_conn));
+
+struct at_conn *at_conn_new(int fd, enum at_conn_role role)
+{
+	struct at_conn *c = at_slab_get(&conns);
+	if (!c || at_lock(&c->lock) == AT_LOCK_BUSY) {
+		at_fdmap_swap(fd, AT_FD_BORING);
+		return NULL;
+	}
+	c->refs = 1;
+	c->role = (uint8_t)role;
+	c->connecting = false;
+	c->peer_known = false;
+	c->again = false;
+	c->eof = false;
+	c->over = false;
+	c->error = 0;
+	c->began = 0;
+	c->talk = NULL;
+	c->owner = NULL;
+	at_fdmap_swap(fd, (uintptr_t)c);
+	return c;
+}
+
+static long sockopt(int fd, int name)
+{
+	int value = 0;
+	socklen_t len = sizeof(value);
+	long rc = at_sys6(SYS_getsockopt, fd, SOL_SOCKET, name, (long)&value, (long)&len, 0);
+	return rc < 0 ? rc : value;
+}
+
+/* Only the type that a word can say; the peer is asked for when a span needs it. */
+static uintptr_t classify(int fd)
+{
+	if (sockopt(fd, SO_TYPE) != SOCK_STREAM)
+		return AT_FD_BORING;
+	long domain = sockopt(fd, SO_DOMAIN);
+	if (domain != AF_INET && domain != AF_INET6 && domain != AF_UNIX)
+		return AT_FD_BORING;
+	if (sockopt(fd, SO_ACCEPTCONN) == 1)
+		return AT_FD_LISTENER;
+	struct sockaddr_storage addr;
+	socklen_t len = sizeof(addr);
+	if (at_sys(SYS_getpeername, fd, (long)&addr, (long)&len) == 0)
+		return AT_FD_TAGS;
+	return AT_FD_FRESH;
+}
+
+static bool is_conn(uintptr_t word)
+{
+	return word >= AT_FD_TAGS;
+}
+
+struct at_conn *at_conn_lock_known(int fd)
+{
+	for (;;) {
+		uintptr_t word = at_fdmap_get(fd);
+		if (!is_conn(word))
+			return NULL;
+		struct at_conn *c = (struct at_conn *)word;
+		enum at_lock_result got = at_lock(&c->lock);
+		if (got == AT_LOCK_BUSY) {
+			at_count(conns_lost_sync, 1);
+			return NULL;
+		}
+		if (at_fdmap_get(fd) == word) {
+			if (got == AT_LOCK_STALE)
+				c->error = ENOTRECOVERABLE;
+			return c;
+		}
+		at_unlock(&c->lock);
+	}
+}
+
+struct at_conn *at_conn_lock(int fd)
+{
+	uintptr_t word = at_fdmap_get(fd);
+	if (word == AT_FD_UNKNOWN) {
+		uintptr_t kind = classify(fd);
+		if (kind == AT_FD_TAGS)
+			return at_conn_new(fd, AT_CONN_UNDECIDED);
+		at_fdmap_cas(fd, &word, kind);
+		return NULL;
+	}
+	return at_conn_lock_known(fd);
+}
+
+void at_conn_unlock(struct at_conn *c)
+{
+	at_unlock(&c->lock);
+}
+
+void at_conn_leave(struct at_conn *c, int fd)
+{
+	uintptr_t word = (uintptr_t)c;
+	bool last = c->over && at_fdmap_cas(fd, &word, AT_FD_BORING) && --c->refs == 0;
+	at_unlock(&c->lock);
+	if (last)
+		at_slab_put(c);
+}
+
+struct at_conn *at_conn_detach(int fd, uintptr_t word)
+{
+	uintptr_t old = at_fdmap_swap(fd, word);
+	if (!is_conn(old))
+		return NULL;
+	struct at_conn *c = (struct at_conn *)old;
+	if (at_lock(&c->lock) == AT_LOCK_BUSY) {
+		at_count(conns_lost_sync, 1);
+		return NULL;
+	}
+	if (--c->refs == 0)
+		return c;
+	at_unlock(&c->lock);
+	return NULL;
+}
+
+void at_conn_share(int from, int to)
+{
+	struct at_conn *c = at_conn_lock_known(from);
+	if (!c) {
+		uintptr_t word = at_fdmap_get(from);
+		at_fdmap_swap(to, is_conn(word) || word == AT_FD_OWN ? AT_FD_UNKNOWN : word);
+		return;
+	}
+	c->refs++;
+	at_fdmap_swap(to, (uintptr_t)c);
+	at_unlock(&c->lock);
+}
+
+void at_conn_free(struct at_conn *c)
+{
+	at_unlock(&c->lock);
+	at_slab_put(c);
+}
+
+const struct at_endpoint *at_conn_peer(int fd, struct at_conn *c)
+{
+	if (!c->peer_known) {
+		struct sockaddr_storage addr;
+		socklen_t len = sizeof(addr);
+		if (at_sys(SYS_getpeername, fd, (long)&addr, (long)&len) == 0)
+			at_endpoint_set(&c->peer, (const struct sockaddr *)&addr, len);
+		else
+			c->peer = (struct at_endpoint){ 0 };
+		c->peer_known = true;
+	}
+	return &c->peer;
+}

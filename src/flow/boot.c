@@ -1,0 +1,106 @@
+/*
+ * The beginning, the fork and the end. Fed by the shore's constructor and destructor; wakes every
+ * room below in order. Owns the settings.
+ */
+#include "flow/boot.h"
+
+#include <pthread.h>
+#include <signal.h>
+
+#include "base/clock.h"
+#include "base/entropy.h"
+#include "base/lock.h"
+#include "base/log.h"
+#include "base/slab.h"
+#include "base/thread.h"
+#include "export/export.h"
+#include "flow/exchange.h"
+#include "libc/libc.h"
+#include "trace/propagate.h"
+
+struct at_boot at_boot;
+
+static char arena[AT_CONFIG_ARENA]; /* text of the settings */
+
+static void before_fork(void)
+{
+	at_export_fork_prepare();
+}
+
+static void after_fork_in_parent(void)
+{
+	at_export_fork_parent();
+}
+
+static void after_fork_in_child(void)
+{
+	at_lock_after_fork();
+	at_entropy_after_fork();
+	at_exchange_after_fork();
+	at_export_fork_child();
+}
+
+static void on_sigterm(int signal_number)
+{
+	struct sigaction usual = { .sa_handler = SIG_DFL };
+	at_boot_end(true);
+	sigaction(signal_number, &usual, NULL);
+	raise(signal_number);
+}
+
+/* Only when asked for, and only in place of the default action. */
+static void watch_sigterm(void)
+{
+	struct sigaction old;
+	struct sigaction ours = { .sa_handler = on_sigterm, .sa_flags = SA_RESTART };
+	if (sigaction(SIGTERM, NULL, &old) == 0 && old.sa_handler == SIG_DFL)
+		sigaction(SIGTERM, &ours, NULL);
+}
+
+static void read_sampler(void)
+{
+	if (!at_sampler_init(&at_boot.sampler, at_boot.config.sampler, at_boot.config.sampler_ratio))
+		at_sampler_init(&at_boot.sampler, AT_STR("parentbased_always_on"), 1.0);
+}
+
+void at_boot_start(const char *const *envp)
+{
+	if (!at_config_load(&at_boot.config, envp, arena, sizeof(arena)))
+		return;
+	at_log_set_level((enum at_log_level)at_boot.config.log_level);
+	at_log_open();
+	at_config_warn(&at_boot.config);
+	at_slab_limit(at_boot.config.memory_limit);
+	at_clock_anchor();
+	read_sampler();
+	at_boot.env_parent_valid = at_propagate_parse_traceparent(at_boot.config.traceparent,
+								  &at_boot.env_parent);
+	at_boot.exporting = at_export_boot(&at_boot.config);
+	if (!at_boot.exporting && (!at_boot.config.inject || !at_boot.config.propagators))
+		return;
+	pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
+	if (at_boot.config.sigterm && at_boot.exporting)
+		watch_sigterm();
+	__atomic_store_n(&at_thread_live, 1, __ATOMIC_RELEASE);
+}
+
+void at_boot_end(bool ending)
+{
+	if (at_thread_pass() || !at_boot.exporting)
+		return;
+	at_thread_enter();
+	if (ending)
+		at_exchange_close_all("process_exit");
+	at_export_exit(at_boot.config.exit_timeout_ms);
+	at_thread_leave();
+}
+
+bool at_boot_flush(unsigned timeout_ms)
+{
+	if (at_thread_pass() || !at_boot.exporting)
+		return true;
+	at_thread_enter();
+	int rc = at_export_flush(timeout_ms);
+	at_thread_leave();
+	return rc == 0;
+}

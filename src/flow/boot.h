@@ -1,0 +1,32 @@
+/*
+ * The beginning, the fork and the end of a traced process. Owns the settings for everybody in flow.
+ */
+#ifndef AT_FLOW_BOOT_H
+#define AT_FLOW_BOOT_H
+
+#include "config/config.h"
+#include "trace/sampler.h"
+
+/* What was read at the start; never changes afterwards. */
+struct at_boot {
+	struct at_config config;    /* the settings */
+	struct at_sampler sampler;  /* made of them */
+	bool exporting;             /* finished spans go somewhere */
+	bool env_parent_valid;      /* TRACEPARENT was there and valid */
+	struct at_context env_parent;
+};
+
+extern struct at_boot at_boot;
+
+/* Reads the settings and wakes the rooms below; `envp` as in execve. Called once by the constructor,
+ * before which every hook passes straight through. Silent and inert when tracing is off. */
+void at_boot_start(const char *const *envp);
+
+/* The process is about to end (exit, _exit, quick_exit) or to be replaced (exec): reports what is
+ * open when `ending`, then waits for delivery, at most the exit time-out. Any thread. */
+void at_boot_end(bool ending);
+
+/* Waits until what is finished is delivered, at most timeout_ms; false when time was up. */
+bool at_boot_flush(unsigned timeout_ms);
+
+#endif

@@ -1,0 +1,69 @@
+/*
+ * The rules thread, loop, inherited and only-one (header and environment are client.c's, which has
+ * the bytes). Fed by server.c and client.c with what was read, by the shore with waits; owns each
+ * thread's notion of its current request.
+ */
+#include "flow/causality.h"
+
+/* What a thread is working on. */
+struct worker {
+	struct at_ref current; /* the request, valid while it is open */
+	uint8_t rule;          /* AT_RULE_THREAD, AT_RULE_LOOP or AT_RULE_INHERITED */
+	bool looped;           /* this thread multiplexes connections */
+};
+
+static __thread struct worker worker __attribute__((tls_model("initial-exec")));
+
+void at_causality_serve(const struct at_exchange *x)
+{
+	worker.current = at_exchange_ref(x);
+	worker.rule = worker.looped ? AT_RULE_LOOP : AT_RULE_THREAD;
+}
+
+void at_causality_resume(const struct at_exchange *call)
+{
+	if (at_exchange_valid(call->parent)) {
+		worker.current = call->parent;
+		worker.rule = worker.looped ? AT_RULE_LOOP : AT_RULE_THREAD;
+	} else if (worker.looped) {
+		worker.current = (struct at_ref){ 0 };
+	}
+}
+
+void at_causality_wait(bool several)
+{
+	worker.current = (struct at_ref){ 0 };
+	if (several)
+		worker.looped = true;
+}
+
+struct at_ref at_causality_current(enum at_rule *ret_rule)
+{
+	if (!at_exchange_valid(worker.current)) {
+		*ret_rule = AT_RULE_NONE;
+		return (struct at_ref){ 0 };
+	}
+	*ret_rule = (enum at_rule)worker.rule;
+	return worker.current;
+}
+
+void at_causality_inherit(struct at_ref from)
+{
+	worker.current = from;
+	worker.rule = AT_RULE_INHERITED;
+	worker.looped = false;
+}
+
+struct at_ref at_causality_parent(struct at_ref owner, enum at_rule *ret_rule, uint64_t *ret_epoch)
+{
+	struct at_ref current = at_causality_current(ret_rule);
+	if (at_exchange_valid(owner) && (worker.looped || !current.exchange)) {
+		*ret_rule = AT_RULE_LOOP;
+		return owner;
+	}
+	if (current.exchange)
+		return current;
+	struct at_ref only = at_exchange_only_one(ret_epoch);
+	*ret_rule = only.exchange ? AT_RULE_ONLY_ONE : AT_RULE_NONE;
+	return only;
+}

@@ -1,0 +1,31 @@
+/*
+ * Who caused whom. Each thread knows the request it is working on; each connection may know the
+ * request that owns it. See the rules in exchange.h and ARCHITECTURE.md. Thread-local but where
+ * said; any context.
+ */
+#ifndef AT_FLOW_CAUSALITY_H
+#define AT_FLOW_CAUSALITY_H
+
+#include "flow/exchange.h"
+
+/* The thread read bytes of this server exchange: it is working on it now. */
+void at_causality_serve(const struct at_exchange *x);
+
+/* The thread read the answer of this call: it goes on with the request that made it. */
+void at_causality_resume(const struct at_exchange *call);
+
+/* The thread goes back to a wait: `several` when that wait covers several connections of requests
+ * or an unknown set, false for a wait for new connections only. Ends the current request. */
+void at_causality_wait(bool several);
+
+/* The request the thread is working on, or none. */
+struct at_ref at_causality_current(enum at_rule *ret_rule);
+
+/* A new thread goes on with what its creator is working on. */
+void at_causality_inherit(struct at_ref from);
+
+/* The parent of a call about to be made over a connection owned by `owner`; none: a root. For
+ * AT_RULE_ONLY_ONE *ret_epoch is what at_exchange_epoch_is wants at the end. */
+struct at_ref at_causality_parent(struct at_ref owner, enum at_rule *ret_rule, uint64_t *ret_epoch);
+
+#endif

@@ -1,0 +1,241 @@
+/*
+ * Client spans. Fed by inject.c with request heads about to be written and by talk.c with what was
+ * written; decides parent, identity and sampling of each call.
+ */
+#include "flow/client.h"
+
+#include <errno.h>
+
+#include "base/clock.h"
+#include "base/counter.h"
+#include "flow/boot.h"
+#include "flow/causality.h"
+#include "flow/describe.h"
+#include "trace/propagate.h"
+
+static const struct {
+	int error;        /* errno value */
+	const char *name; /* what error.type says */
+} error_names[] = {
+	{ ECONNREFUSED, "ECONNREFUSED" },
+	{ ECONNRESET, "ECONNRESET" },
+	{ ECONNABORTED, "ECONNABORTED" },
+	{ EPIPE, "EPIPE" },
+	{ ETIMEDOUT, "ETIMEDOUT" },
+	{ EHOSTUNREACH, "EHOSTUNREACH" },
+	{ ENETUNREACH, "ENETUNREACH" },
+	{ ENETDOWN, "ENETDOWN" },
+	{ EADDRNOTAVAIL, "EADDRNOTAVAIL" },
+	{ EACCES, "EACCES" },
+	{ EPERM, "EPERM" },
+	{ ENOENT, "ENOENT" },
+	{ ENOTCONN, "ENOTCONN" },
+	{ EIO, "EIO" },
+};
+
+const char *at_client_error_name(int error)
+{
+	for (size_t i = 0; i < sizeof(error_names) / sizeof(error_names[0]); i++)
+		if (error_names[i].error == error)
+			return error_names[i].name;
+	return "_OTHER";
+}
+
+/* ---- what the request carries already ---- */
+
+static bool same_remote(struct at_ref r, const struct at_context *remote)
+{
+	return at_exchange_valid(r) && r.exchange->captured_remote &&
+	       memcmp(r.exchange->came_with.span_id, remote->span_id, 8) == 0 &&
+	       memcmp(r.exchange->came_with.trace_id, remote->trace_id, 16) == 0;
+}
+
+/* The open request that came with the very context this call carries. */
+static struct at_ref passed_on(const struct at_context *carried)
+{
+	enum at_rule rule;
+	struct at_ref current = at_causality_current(&rule);
+	return same_remote(current, carried) ? current : at_exchange_find_remote(carried);
+}
+
+static enum at_client_carries classify(const struct at_message *m, struct at_ref *ret_parent)
+{
+	const struct at_field_value *f = m->field;
+	unsigned set = at_boot.config.propagators;
+	struct at_carrier in = {
+		.traceparent = f[AT_FIELD_traceparent].value,
+		.traceparent_count = f[AT_FIELD_traceparent].count,
+		.b3 = f[AT_FIELD_b3].value,
+		.x_b3_traceid = f[AT_FIELD_x_b3_traceid].value,
+		.x_b3_spanid = f[AT_FIELD_x_b3_spanid].value,
+		.x_b3_sampled = f[AT_FIELD_x_b3_sampled].value,
+		.x_b3_flags = f[AT_FIELD_x_b3_flags].value,
+	};
+	struct at_context carried;
+	if (f[AT_FIELD_traceparent].count > 1)
+		return AT_CLIENT_INSTRUMENTED;
+	/* A malformed value that a proxy passes on is nobody's context: it is overwritten where it
+	 * stands when it has the right length, else it stays the only one. */
+	if (!at_propagate_extract(set, &in, &carried))
+		return f[AT_FIELD_traceparent].count ? AT_CLIENT_PASSED_ON : AT_CLIENT_BARE;
+	*ret_parent = passed_on(&carried);
+	return ret_parent->exchange ? AT_CLIENT_PASSED_ON : AT_CLIENT_INSTRUMENTED;
+}
+
+/* ---- identity ---- */
+
+static void adopt(struct at_exchange *x, const struct at_context *parent, bool remote)
+{
+	if (parent) {
+		x->ctx = *parent;
+		memcpy(x->parent_id, parent->span_id, sizeof(x->parent_id));
+		x->parent_remote = remote;
+		at_context_new_span(&x->ctx);
+	} else {
+		at_context_new_trace(&x->ctx);
+	}
+	x->recording = at_sampler_decide(&at_boot.sampler, x->ctx.trace_id, parent);
+	x->ctx.deferred = false;
+	x->ctx.flags = (uint8_t)((x->ctx.flags & ~AT_FLAG_SAMPLED) |
+				 (x->recording ? AT_FLAG_SAMPLED : 0));
+	x->recording = x->recording && at_boot.exporting;
+}
+
+static void adopt_environment(struct at_exchange *x)
+{
+	const struct at_config *config = &at_boot.config;
+	char state[512];
+	size_t n = at_propagate_state(config->tracestate, state, sizeof(state));
+	adopt(x, &at_boot.env_parent, true);
+	x->rule = AT_RULE_ENV;
+	if (at_buf_add(&x->carried, state, n, sizeof(state)))
+		x->state_len = (uint32_t)n;
+	if (config->baggage.n && at_propagate_baggage_ok(config->baggage))
+		at_buf_add(&x->carried, config->baggage.p, config->baggage.n, AT_STATE_MAX * 2);
+}
+
+/* By a rule that can be named, or as a root. `known`: the parent that a header names. */
+static void find_parent(struct at_exchange *x, struct at_ref known, struct at_ref owner)
+{
+	struct at_context parent;
+	enum at_rule rule = AT_RULE_HEADER;
+	struct at_ref by = known;
+	if (!by.exchange)
+		by = at_causality_parent(owner, &rule, &x->epoch);
+	if (at_exchange_identity(by, &parent)) {
+		adopt(x, &parent, false);
+		at_exchange_carried(by, &x->carried, &x->state_len);
+		x->parent = by;
+		x->rule = (uint8_t)rule;
+	} else if (at_boot.env_parent_valid && !at_exchange_serves()) {
+		adopt_environment(x);
+	} else {
+		adopt(x, NULL, false);
+	}
+}
+
+static void identify(struct at_talk *t, struct at_exchange *x, const struct at_message *m)
+{
+	struct at_ref known = { 0 };
+	struct at_ref owner = { t->conn->owner, t->conn->owner_generation };
+	x->carries = (uint8_t)classify(m, &known);
+	x->silent = x->carries == AT_CLIENT_INSTRUMENTED;
+	at_describe_method(x, m->method);
+	if (!x->silent) {
+		find_parent(x, known, owner);
+		if (x->recording)
+			at_describe_client(x, m, at_conn_peer(t->fd, t->conn));
+	}
+	t->conn->owner = x->parent.exchange;
+	t->conn->owner_generation = x->parent.generation;
+	x->named = true;
+}
+
+struct at_exchange *at_client_announce(struct at_talk *t, const struct at_message *m)
+{
+	struct at_exchange *x = t->asking;
+	if (!x || x->named)
+		x = at_exchange_open(t, AT_SPAN_CLIENT);
+	if (!x)
+		return NULL;
+	identify(t, x, m);
+	x->announced = true;
+	t->announced++;
+	return x;
+}
+
+/* ---- what was written ---- */
+
+static struct at_exchange *first_announced(const struct at_talk *t)
+{
+	struct at_exchange *x = t->announced ? t->first : NULL;
+	while (x && !x->announced)
+		x = x->next;
+	return x;
+}
+
+static void begin(void *ctx)
+{
+	struct at_talk *t = ctx;
+	t->asking = first_announced(t);
+	if (!t->asking && !t->early)
+		t->asking = at_exchange_open(t, AT_SPAN_CLIENT);
+}
+
+static enum at_http1_then head(void *ctx, const struct at_message *m)
+{
+	struct at_talk *t = ctx;
+	struct at_exchange *x = t->asking;
+	if (!x && t->early) {
+		t->early--;
+		return AT_HTTP1_THEN_BODY;
+	}
+	if (!x)
+		return AT_HTTP1_THEN_STOP;
+	if (x->announced) {
+		x->announced = false;
+		t->announced--;
+	} else {
+		identify(t, x, m);
+	}
+	if (!x->injected && x->carries != AT_CLIENT_INSTRUMENTED && at_boot.config.inject)
+		at_count(inject_skipped, 1);
+	return AT_HTTP1_THEN_BODY;
+}
+
+static void end(void *ctx, uint64_t body_bytes, uint64_t wire_bytes)
+{
+	struct at_talk *t = ctx;
+	struct at_exchange *x = t->asking;
+	t->asking = NULL;
+	if (!x)
+		return;
+	x->asked = true;
+	x->request_body = body_bytes;
+	x->request_wire = wire_bytes;
+}
+
+const struct at_http1_sink at_client_requests = { begin, head, end };
+
+void at_client_connect_failed(const struct at_endpoint *peer, int error, uint64_t began,
+			      struct at_ref owner)
+{
+	struct at_context parent;
+	enum at_rule rule;
+	uint64_t epoch = 0;
+	struct at_ref by = at_causality_parent(owner, &rule, &epoch);
+	if (!at_exchange_identity(by, &parent))
+		return;
+	struct at_exchange *x = at_exchange_open(NULL, AT_SPAN_CLIENT);
+	if (!x)
+		return;
+	adopt(x, &parent, false);
+	x->start = began;
+	x->parent = by;
+	x->rule = (uint8_t)rule;
+	x->epoch = epoch;
+	x->named = true;
+	if (x->recording)
+		at_describe_connect(x, peer);
+	at_exchange_close(x, error ? at_client_error_name(error) : "timeout");
+}

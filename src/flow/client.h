@@ -1,0 +1,32 @@
+/*
+ * Calls made from here: what goes out on a client's connection becomes a client span, and carries
+ * its context. Called under the connection's lock, on the thread that writes or reads.
+ */
+#ifndef AT_FLOW_CLIENT_H
+#define AT_FLOW_CLIENT_H
+
+#include "flow/talk.h"
+
+/* Callbacks for the requests' direction; ctx is the talk. */
+extern const struct at_http1_sink at_client_requests;
+
+/* A request head that is about to be written: its exchange with identity, parent and attributes.
+ * Returns the exchange, or NULL (no memory, cap). `m` is what at_http1_look found. */
+struct at_exchange *at_client_announce(struct at_talk *t, const struct at_message *m);
+
+/* How the request carried context already. */
+enum at_client_carries {
+	AT_CLIENT_BARE,        /* no context of its own: ours is added */
+	AT_CLIENT_PASSED_ON,   /* the very context an open request came with: rewritten in place */
+	AT_CLIENT_INSTRUMENTED /* the application's own context: kept, and no span of ours */
+};
+
+/* connect() failed, or was seen to have failed, with `error` (errno value): a span when a request is
+ * open that caused it. */
+void at_client_connect_failed(const struct at_endpoint *peer, int error, uint64_t began,
+			      struct at_ref owner);
+
+/* The name of an errno value as error.type, e.g. "ECONNREFUSED"; "_OTHER" when it has none here. */
+const char *at_client_error_name(int error);
+
+#endif

@@ -1,0 +1,245 @@
+/*
+ * HTTP messages as attributes. Fed by server.c, client.c and talk.c; writes into the exchange. Cuts
+ * and chooses, never interprets more than the conventions ask for; redaction and routes come later,
+ * in processor/.
+ */
+#include "flow/describe.h"
+
+#include "flow/boot.h"
+#include "flow/target.h"
+
+/* The methods of the conventions; case-sensitive. */
+static const struct {
+	struct at_str name;
+	enum at_method method;
+} known_methods[] = {
+	{ AT_STR("GET"), AT_METHOD_OTHER },	{ AT_STR("POST"), AT_METHOD_OTHER },
+	{ AT_STR("HEAD"), AT_METHOD_HEAD },	{ AT_STR("PUT"), AT_METHOD_OTHER },
+	{ AT_STR("DELETE"), AT_METHOD_OTHER },	{ AT_STR("OPTIONS"), AT_METHOD_OTHER },
+	{ AT_STR("PATCH"), AT_METHOD_OTHER },	{ AT_STR("CONNECT"), AT_METHOD_CONNECT },
+	{ AT_STR("TRACE"), AT_METHOD_OTHER },
+};
+
+static bool in_list(struct at_str list, struct at_str item, bool nocase)
+{
+	while (list.n) {
+		struct at_str part = at_str_trim(at_str_cut(&list, ','));
+		if (nocase ? at_str_eq_nocase(part, item) : at_str_eq(part, item))
+			return true;
+	}
+	return false;
+}
+
+void at_describe_method(struct at_exchange *x, struct at_str method)
+{
+	struct at_str own_list = at_boot.config.known_methods;
+	bool known = own_list.n && in_list(own_list, method, false);
+	for (size_t i = 0; i < sizeof(known_methods) / sizeof(known_methods[0]); i++) {
+		if (!at_str_eq(method, known_methods[i].name))
+			continue;
+		x->method = (uint8_t)known_methods[i].method;
+		known = known || own_list.n == 0;
+		break;
+	}
+	struct at_str name = known ? at_str_head(method, sizeof(x->method_name)) : AT_STR("HTTP");
+	memcpy(x->method_name, name.p, name.n);
+	x->method_len = (uint8_t)name.n;
+}
+
+static void put_method(struct at_exchange *x, struct at_str method)
+{
+	bool other = !at_str_eq(method, at_str(x->method_name, x->method_len));
+	at_attrs_str(&x->attrs, AT_KEY_http_request_method, other ? AT_STR("_OTHER") : method);
+	if (other)
+		at_attrs_str(&x->attrs, AT_KEY_http_request_method_original, method);
+}
+
+static void put_some(struct at_exchange *x, enum at_key key, struct at_str value)
+{
+	if (value.n)
+		at_attrs_str(&x->attrs, key, value);
+}
+
+static void put_peer(struct at_exchange *x, const struct at_endpoint *peer)
+{
+	char text[AT_ENDPOINT_TEXT];
+	size_t n = at_endpoint_text(peer, text);
+	put_some(x, AT_KEY_network_peer_address, at_str(text, n));
+	if (peer->port)
+		at_attrs_int(&x->attrs, AT_KEY_network_peer_port, peer->port);
+	if (peer->family == AF_UNIX)
+		at_attrs_str(&x->attrs, AT_KEY_network_transport, AT_STR("unix"));
+}
+
+static void put_version(struct at_exchange *x, const struct at_message *m)
+{
+	at_attrs_str(&x->attrs, AT_KEY_network_protocol_version,
+		     m->version == 10 ? AT_STR("1.0") : AT_STR("1.1"));
+}
+
+static void put_authority(struct at_exchange *x, struct at_authority a, unsigned default_port)
+{
+	unsigned port = a.port ? a.port : default_port;
+	if (!a.host.n)
+		return;
+	at_attrs_str(&x->attrs, AT_KEY_server_address, a.host);
+	if (port)
+		at_attrs_int(&x->attrs, AT_KEY_server_port, port);
+}
+
+/* Headers the user listed, lower-cased names, values hidden when on the sanitize list. */
+static void put_captured(struct at_exchange *x, const struct at_message *m, struct at_str list,
+			 struct at_str prefix)
+{
+	struct at_str name;
+	struct at_str value;
+	size_t pos = 0;
+	if (!list.n)
+		return;
+	while (at_message_next(m, &pos, &name, &value))
+		if (in_list(list, name, true))
+			at_attrs_list(&x->attrs, prefix, name,
+				      in_list(at_boot.config.capture_sanitize, name, true) ?
+					      AT_STR("[REDACTED]") :
+					      value);
+}
+
+/* Room for all that may be copied from a head: the text of it, and the frames of the attributes. */
+static void reserve(struct at_exchange *x, const struct at_message *m, struct at_str captures)
+{
+	const struct at_field_value *f = m->field;
+	size_t n = 512 + 2 * m->target.n + m->method.n + f[AT_FIELD_host].value.n +
+		   f[AT_FIELD_user_agent].value.n + f[AT_FIELD_forwarded].value.n +
+		   f[AT_FIELD_x_forwarded_for].value.n + f[AT_FIELD_x_forwarded_host].value.n +
+		   f[AT_FIELD_x_forwarded_proto].value.n;
+	at_exchange_room(x, captures.n ? n + 2 * m->block.n : n);
+}
+
+void at_describe_server(struct at_exchange *x, const struct at_message *m,
+			const struct at_endpoint *peer)
+{
+	const struct at_field_value *f = m->field;
+	struct at_origin origin = at_target_origin(m);
+	struct at_target target = at_target_parse(m->target);
+	char text[AT_ENDPOINT_TEXT];
+	reserve(x, m, at_boot.config.capture_server_request);
+	put_method(x, m->method);
+	put_some(x, AT_KEY_url_path, target.path);
+	put_some(x, AT_KEY_url_query, target.query);
+	at_attrs_str(&x->attrs, AT_KEY_url_scheme, origin.scheme);
+	put_authority(x, origin.authority, at_str_eq(origin.scheme, AT_STR("https")) ? 443 : 80);
+	if (origin.client.n)
+		at_attrs_str(&x->attrs, AT_KEY_client_address, origin.client);
+	else
+		put_some(x, AT_KEY_client_address, at_str(text, at_endpoint_text(peer, text)));
+	put_peer(x, peer);
+	put_version(x, m);
+	put_some(x, AT_KEY_user_agent_original, f[AT_FIELD_user_agent].value);
+	put_captured(x, m, at_boot.config.capture_server_request, AT_STR("http.request.header."));
+}
+
+/* url.full: the target when it is a whole URL, else put together with the authority. */
+static void put_url(struct at_exchange *x, const struct at_message *m, struct at_str authority)
+{
+	struct at_str target = m->target;
+	if (at_target_is_absolute(target) || !authority.n) {
+		at_attrs_str(&x->attrs, AT_KEY_url_full, target);
+		return;
+	}
+	struct at_str parts[] = { AT_STR("http://"), authority,
+				  x->method == AT_METHOD_CONNECT ? AT_STR_NONE : target };
+	at_attrs_join(&x->attrs, AT_KEY_url_full, parts, 3);
+}
+
+void at_describe_client(struct at_exchange *x, const struct at_message *m,
+			const struct at_endpoint *peer)
+{
+	const struct at_field_value *f = m->field;
+	struct at_target target = at_target_parse(m->target);
+	struct at_str host = target.authority.n ? target.authority : f[AT_FIELD_host].value;
+	struct at_endpoint known = *peer;
+	char text[AT_ENDPOINT_TEXT];
+	if (!host.n)
+		host = at_str(text, at_endpoint_text(&known, text));
+	reserve(x, m, at_boot.config.capture_client_request);
+	put_method(x, m->method);
+	put_authority(x, at_target_authority(host),
+		      f[AT_FIELD_host].value.n || target.authority.n ? 80 : peer->port);
+	put_url(x, m, host);
+	put_peer(x, peer);
+	put_version(x, m);
+	put_some(x, AT_KEY_user_agent_original, f[AT_FIELD_user_agent].value);
+	put_captured(x, m, at_boot.config.capture_client_request, AT_STR("http.request.header."));
+}
+
+void at_describe_response(struct at_exchange *x, const struct at_message *m)
+{
+	bool server = x->kind == AT_SPAN_SERVER;
+	struct at_str list = server ? at_boot.config.capture_server_response :
+				      at_boot.config.capture_client_response;
+	if (!list.n)
+		return;
+	at_exchange_room(x, 2 * m->block.n + 256);
+	put_captured(x, m, list, AT_STR("http.response.header."));
+}
+
+void at_describe_connect(struct at_exchange *x, const struct at_endpoint *peer)
+{
+	static const char name[] = "connect";
+	char text[AT_ENDPOINT_TEXT];
+	size_t n = at_endpoint_text(peer, text);
+	memcpy(x->method_name, name, sizeof(name) - 1);
+	x->method_len = sizeof(name) - 1;
+	put_some(x, AT_KEY_server_address, at_str(text, n));
+	if (peer->port)
+		at_attrs_int(&x->attrs, AT_KEY_server_port, peer->port);
+	put_peer(x, peer);
+}
+
+static void put_sizes(struct at_exchange *x)
+{
+	if (x->asked) {
+		at_attrs_int(&x->attrs, AT_KEY_http_request_body_size, (int64_t)x->request_body);
+		at_attrs_int(&x->attrs, AT_KEY_http_request_size, (int64_t)x->request_wire);
+	}
+	if (x->response_wire) {
+		at_attrs_int(&x->attrs, AT_KEY_http_response_body_size, (int64_t)x->response_body);
+		at_attrs_int(&x->attrs, AT_KEY_http_response_size, (int64_t)x->response_wire);
+	}
+}
+
+static struct at_str rule_name(enum at_rule rule)
+{
+	static const struct at_str names[AT_RULES] = {
+		AT_STR("none"),	     AT_STR("header"),	 AT_STR("thread"),	AT_STR("loop"),
+		AT_STR("inherited"), AT_STR("only one"), AT_STR("environment"),
+	};
+	return names[rule];
+}
+
+enum at_span_status at_describe_end(struct at_exchange *x, const char *error_type)
+{
+	char code[20];
+	unsigned fails_from = x->kind == AT_SPAN_SERVER ? 500 : 400;
+	at_exchange_room(x, 320);
+	if (x->status)
+		at_attrs_int(&x->attrs, AT_KEY_http_response_status_code, x->status);
+	if (at_boot.config.sizes)
+		put_sizes(x);
+	if (x->kind == AT_SPAN_CLIENT && x->first_byte)
+		at_attrs_double(&x->attrs, AT_KEY_autotrace_ttfb,
+				(double)(x->first_byte - x->start) / 1e9);
+	if (at_boot.config.link_rule)
+		at_attrs_str(&x->attrs, AT_KEY_autotrace_link_rule,
+			     x->kind == AT_SPAN_SERVER && x->parent_remote ?
+				     AT_STR("remote") :
+				     rule_name((enum at_rule)x->rule));
+	if (error_type) {
+		at_attrs_str(&x->attrs, AT_KEY_error_type, at_str_c(error_type));
+		return AT_STATUS_ERROR;
+	}
+	if (x->status < fails_from)
+		return AT_STATUS_UNSET;
+	at_attrs_str(&x->attrs, AT_KEY_error_type, at_str(code, at_dec_encode(code, x->status)));
+	return AT_STATUS_ERROR;
+}

@@ -1,0 +1,271 @@
+/*
+ * Exchanges: from the first byte of a request to the span. Fed by talk.c through server.c and
+ * client.c, feeds the exporter's queue. Owns the exchange objects.
+ */
+#include "flow/exchange.h"
+
+#include <stddef.h>
+
+#include "base/clock.h"
+#include "base/counter.h"
+#include "base/lock.h"
+#include "base/pool.h"
+#include "base/slab.h"
+#include "export/export.h"
+#include "flow/boot.h"
+#include "flow/describe.h"
+#include "flow/talk.h"
+
+static struct at_slab exchanges = AT_SLAB_INIT(sizeof(struct at_exchange));
+
+/* Open server exchanges of this process: count << 32 | sum of their slab indexes, so that a count of
+ * 1 names the one (atomic). */
+static uint64_t open_requests;
+
+/* Server exchanges ever opened in this process (atomic). */
+static uint64_t opened;
+
+static bool is_open(const struct at_exchange *x, uint32_t generation)
+{
+	return (generation & 1) &&
+	       __atomic_load_n(&x->generation, __ATOMIC_ACQUIRE) == generation;
+}
+
+struct at_ref at_exchange_ref(const struct at_exchange *x)
+{
+	return (struct at_ref){ (struct at_exchange *)x, x->generation };
+}
+
+bool at_exchange_valid(struct at_ref r)
+{
+	return r.exchange && is_open(r.exchange, r.generation);
+}
+
+static void reset(struct at_exchange *x, struct at_talk *talk, enum at_span_kind kind)
+{
+	uint64_t slab = x->slab;
+	uint32_t generation = x->generation;
+	memset(x, 0, offsetof(struct at_exchange, inline_room));
+	x->slab = slab;
+	x->fork_generation = at_lock_generation();
+	x->talk = talk;
+	x->kind = (uint8_t)kind;
+	x->start = at_clock_now();
+	x->attrs.p = x->inline_room;
+	x->attrs.room = AT_EXCHANGE_INLINE;
+	x->attrs.limit = (uint16_t)at_boot.config.attr_count_limit;
+	__atomic_store_n(&x->generation, generation + 1, __ATOMIC_RELEASE);
+}
+
+struct at_exchange *at_exchange_open(struct at_talk *talk, enum at_span_kind kind)
+{
+	if (talk && talk->count >= AT_TALK_EXCHANGES)
+		return NULL;
+	struct at_exchange *x = at_slab_get(&exchanges);
+	if (!x)
+		return NULL;
+	reset(x, talk, kind);
+	if (talk)
+		at_talk_push(talk, x);
+	if (kind == AT_SPAN_SERVER) {
+		__atomic_add_fetch(&opened, 1, __ATOMIC_RELAXED);
+		__atomic_add_fetch(&open_requests, (1ull << 32) + at_slab_index(x),
+				   __ATOMIC_RELEASE);
+	}
+	return x;
+}
+
+static bool is_ours(const struct at_exchange *x)
+{
+	return x->fork_generation == at_lock_generation();
+}
+
+static void release(struct at_exchange *x)
+{
+	if (x->kind == AT_SPAN_SERVER && is_ours(x))
+		__atomic_sub_fetch(&open_requests, (1ull << 32) + at_slab_index(x),
+				   __ATOMIC_RELEASE);
+	if (x->talk)
+		at_talk_remove(x->talk, x);
+	__atomic_add_fetch(&x->generation, 1, __ATOMIC_RELEASE);
+	at_buf_free(&x->carried);
+	at_pool_put(x->block);
+	at_slab_put(x);
+}
+
+void at_exchange_drop(struct at_exchange *x)
+{
+	release(x);
+}
+
+static void count_rule(const struct at_exchange *x)
+{
+	static const uint8_t counter[AT_RULES] = {
+		[AT_RULE_NONE] = AT_COUNT_links_none,
+		[AT_RULE_HEADER] = AT_COUNT_links_header,
+		[AT_RULE_THREAD] = AT_COUNT_links_thread,
+		[AT_RULE_LOOP] = AT_COUNT_links_loop,
+		[AT_RULE_INHERITED] = AT_COUNT_links_inherited,
+		[AT_RULE_ONLY_ONE] = AT_COUNT_links_only_one,
+		[AT_RULE_ENV] = AT_COUNT_links_env,
+	};
+	if (x->kind == AT_SPAN_CLIENT)
+		at_counter_add((enum at_counter)counter[x->rule], 1);
+}
+
+/* The rule "only one" holds for the whole of the call or not at all: a call that saw another request
+ * begin keeps its trace (it has told it already) but claims no parent; it is linked instead. */
+static void check_only_one(struct at_exchange *x)
+{
+	if (x->rule != AT_RULE_ONLY_ONE)
+		return;
+	if (at_exchange_epoch_is(x->epoch) && at_exchange_valid(x->parent))
+		return;
+	memcpy(x->link.trace_id, x->ctx.trace_id, sizeof(x->link.trace_id));
+	memcpy(x->link.span_id, x->parent_id, sizeof(x->link.span_id));
+	x->link.flags = x->ctx.flags & AT_FLAG_SAMPLED;
+	x->linked = true;
+	memset(x->parent_id, 0, sizeof(x->parent_id));
+	x->rule = AT_RULE_NONE;
+}
+
+static void offer(struct at_exchange *x, const char *error_type)
+{
+	uint64_t end = at_clock_now();
+	check_only_one(x);
+	enum at_span_status status = at_describe_end(x, error_type);
+	struct at_record_head head = {
+		.start_ns = at_clock_unix(x->start),
+		.end_ns = at_clock_unix(end),
+		.kind = x->kind,
+		.status = (uint8_t)status,
+		.flags = x->ctx.flags & (AT_FLAG_SAMPLED | AT_FLAG_RANDOM),
+		.parent_remote = x->parent_remote,
+		.attrs = x->attrs.count,
+		.dropped_attrs = x->attrs.dropped,
+		.links = x->linked,
+		.name_len = x->method_len,
+		.state_len = (uint16_t)x->state_len,
+		.attr_bytes = x->attrs.n,
+	};
+	memcpy(head.trace_id, x->ctx.trace_id, sizeof(head.trace_id));
+	memcpy(head.span_id, x->ctx.span_id, sizeof(head.span_id));
+	memcpy(head.parent_id, x->parent_id, sizeof(head.parent_id));
+	count_rule(x);
+	at_export_offer(&head, x->method_name, x->carried.p, x->attrs.p, &x->link);
+}
+
+void at_exchange_close(struct at_exchange *x, const char *error_type)
+{
+	if (x->named && !x->silent && is_ours(x)) {
+		if (x->recording)
+			offer(x, error_type);
+		else
+			at_count(spans_unsampled, 1);
+	}
+	release(x);
+}
+
+void at_exchange_room(struct at_exchange *x, size_t bytes)
+{
+	uint32_t room;
+	if (x->attrs.room - x->attrs.n >= bytes)
+		return;
+	size_t want = x->attrs.n + bytes;
+	char *block = at_pool_get(want < AT_POOL_MAX ? want : AT_POOL_MAX, &room);
+	if (!block)
+		return;
+	memcpy(block, x->attrs.p, x->attrs.n);
+	at_pool_put(x->block);
+	x->block = block;
+	x->attrs.p = block;
+	x->attrs.room = room;
+}
+
+bool at_exchange_identity(struct at_ref r, struct at_context *ret)
+{
+	if (!at_exchange_valid(r) || !r.exchange->named)
+		return false;
+	*ret = r.exchange->ctx;
+	return is_open(r.exchange, r.generation);
+}
+
+bool at_exchange_carried(struct at_ref r, struct at_buf *to, uint32_t *ret_state)
+{
+	*ret_state = 0;
+	at_buf_free(to);
+	if (!at_exchange_valid(r))
+		return false;
+	struct at_buf from = r.exchange->carried;
+	uint32_t state = r.exchange->state_len;
+	if (!is_open(r.exchange, r.generation) || from.n == 0)
+		return is_open(r.exchange, r.generation);
+	bool ok = at_buf_add(to, from.p, from.n, AT_POOL_MAX) && state <= from.n &&
+		  is_open(r.exchange, r.generation);
+	if (!ok)
+		at_buf_free(to);
+	else
+		*ret_state = state;
+	return ok;
+}
+
+struct at_ref at_exchange_find_remote(const struct at_context *remote)
+{
+	uint32_t used = at_slab_used(&exchanges);
+	for (uint32_t i = 0; i < used; i++) {
+		struct at_exchange *x = at_slab_at(&exchanges, i);
+		uint32_t generation = __atomic_load_n(&x->generation, __ATOMIC_ACQUIRE);
+		if (!(generation & 1) || x->kind != AT_SPAN_SERVER || !x->captured_remote)
+			continue;
+		if (memcmp(x->came_with.span_id, remote->span_id, 8) != 0 ||
+		    memcmp(x->came_with.trace_id, remote->trace_id, 16) != 0)
+			continue;
+		struct at_ref r = { x, generation };
+		if (is_open(x, generation))
+			return r;
+	}
+	return (struct at_ref){ 0 };
+}
+
+struct at_ref at_exchange_only_one(uint64_t *ret_epoch)
+{
+	uint64_t state = __atomic_load_n(&open_requests, __ATOMIC_ACQUIRE);
+	*ret_epoch = __atomic_load_n(&opened, __ATOMIC_RELAXED);
+	if (state >> 32 != 1)
+		return (struct at_ref){ 0 };
+	struct at_exchange *x = at_slab_at(&exchanges, (uint32_t)state);
+	struct at_ref r = { x, x ? __atomic_load_n(&x->generation, __ATOMIC_ACQUIRE) : 0 };
+	return at_exchange_valid(r) && x->named ? r : (struct at_ref){ 0 };
+}
+
+bool at_exchange_epoch_is(uint64_t epoch)
+{
+	return __atomic_load_n(&opened, __ATOMIC_RELAXED) == epoch;
+}
+
+bool at_exchange_serves(void)
+{
+	return __atomic_load_n(&opened, __ATOMIC_RELAXED) != 0;
+}
+
+void at_exchange_close_all(const char *error_type)
+{
+	uint32_t used = at_slab_used(&exchanges);
+	for (uint32_t i = 0; i < used; i++) {
+		struct at_exchange *x = at_slab_at(&exchanges, i);
+		if (!(__atomic_load_n(&x->generation, __ATOMIC_ACQUIRE) & 1) || !x->talk)
+			continue;
+		struct at_conn *c = x->talk->conn;
+		if (at_lock(&c->lock) == AT_LOCK_BUSY)
+			continue;
+		if ((x->generation & 1) && x->talk && x->talk->conn == c)
+			at_exchange_close(x, x->answering ? NULL : error_type);
+		at_unlock(&c->lock);
+	}
+}
+
+void at_exchange_after_fork(void)
+{
+	__atomic_store_n(&open_requests, 0, __ATOMIC_RELAXED);
+	__atomic_store_n(&opened, 0, __ATOMIC_RELAXED);
+}

@@ -1,0 +1,124 @@
+/*
+ * Server spans. Fed by talk.c with the requests that came in; decides identity (the remote parent's
+ * trace, or a new one), sampling, and what is kept to be sent on.
+ */
+#include "flow/server.h"
+
+#include "base/pool.h"
+#include "flow/boot.h"
+#include "flow/causality.h"
+#include "flow/describe.h"
+#include "trace/propagate.h"
+
+static void begin(void *ctx)
+{
+	struct at_talk *t = ctx;
+	t->asking = at_exchange_open(t, AT_SPAN_SERVER);
+}
+
+/* All values of a field in their order, joined by ','. `one` when it stands there once; otherwise
+ * they are collected in *join (base/pool memory, to be freed by the caller). */
+static struct at_str joined(const struct at_message *m, enum at_field field, struct at_str name,
+			    struct at_buf *join)
+{
+	struct at_str line_name;
+	struct at_str value;
+	size_t pos = 0;
+	if (m->field[field].count <= 1)
+		return m->field[field].value;
+	while (at_message_next(m, &pos, &line_name, &value)) {
+		if (!at_str_eq_nocase(line_name, name))
+			continue;
+		if (join->n)
+			at_buf_add(join, ",", 1, AT_HTTP1_HEAD_MAX);
+		at_buf_add(join, value.p, value.n, AT_HTTP1_HEAD_MAX);
+	}
+	return at_buf_str(join);
+}
+
+/* tracestate and baggage that are sent on with every call of this request. */
+static void carry(struct at_exchange *x, struct at_str tracestate, struct at_str baggage,
+		  bool with_state)
+{
+	uint32_t room;
+	if (with_state && tracestate.n) {
+		size_t cap = tracestate.n < AT_STATE_MAX ? tracestate.n : AT_STATE_MAX;
+		char *block = at_pool_get(cap, &room);
+		if (block) {
+			size_t n = at_propagate_state(tracestate, block, cap);
+			if (at_buf_add(&x->carried, block, n, AT_STATE_MAX))
+				x->state_len = (uint32_t)n;
+			at_pool_put(block);
+		}
+	}
+	if (baggage.n && at_propagate_baggage_ok(baggage))
+		at_buf_add(&x->carried, baggage.p, baggage.n, AT_POOL_MAX);
+}
+
+static void identify(struct at_exchange *x, const struct at_message *m)
+{
+	unsigned set = at_boot.config.propagators;
+	struct at_buf states = { 0 };
+	struct at_buf baggages = { 0 };
+	struct at_carrier in = {
+		.traceparent = m->field[AT_FIELD_traceparent].value,
+		.traceparent_count = m->field[AT_FIELD_traceparent].count,
+		.tracestate = joined(m, AT_FIELD_tracestate, AT_STR("tracestate"), &states),
+		.baggage = joined(m, AT_FIELD_baggage, AT_STR("baggage"), &baggages),
+		.b3 = m->field[AT_FIELD_b3].value,
+		.x_b3_traceid = m->field[AT_FIELD_x_b3_traceid].value,
+		.x_b3_spanid = m->field[AT_FIELD_x_b3_spanid].value,
+		.x_b3_sampled = m->field[AT_FIELD_x_b3_sampled].value,
+		.x_b3_flags = m->field[AT_FIELD_x_b3_flags].value,
+	};
+	struct at_context remote = { 0 };
+	bool has_parent = at_propagate_extract(set, &in, &remote);
+	if (has_parent) {
+		x->ctx = remote;
+		x->came_with = remote;
+		x->captured_remote = true;
+		x->parent_remote = true;
+		memcpy(x->parent_id, remote.span_id, sizeof(x->parent_id));
+		at_context_new_span(&x->ctx);
+	} else {
+		at_context_new_trace(&x->ctx);
+	}
+	x->recording = at_sampler_decide(&at_boot.sampler, x->ctx.trace_id,
+					 has_parent ? &remote : NULL);
+	x->ctx.deferred = false;
+	x->ctx.flags = (uint8_t)((x->ctx.flags & ~AT_FLAG_SAMPLED) |
+				 (x->recording ? AT_FLAG_SAMPLED : 0));
+	carry(x, in.tracestate, (set & AT_PROPAGATE_BAGGAGE) ? in.baggage : AT_STR_NONE,
+	      has_parent && (set & AT_PROPAGATE_TRACECONTEXT));
+	at_buf_free(&states);
+	at_buf_free(&baggages);
+	x->recording = x->recording && at_boot.exporting;
+}
+
+static enum at_http1_then head(void *ctx, const struct at_message *m)
+{
+	struct at_talk *t = ctx;
+	struct at_exchange *x = t->asking;
+	if (!x)
+		return AT_HTTP1_THEN_STOP;
+	identify(x, m);
+	at_describe_method(x, m->method);
+	if (x->recording)
+		at_describe_server(x, m, at_conn_peer(t->fd, t->conn));
+	x->named = true;
+	return AT_HTTP1_THEN_BODY;
+}
+
+static void end(void *ctx, uint64_t body_bytes, uint64_t wire_bytes)
+{
+	struct at_talk *t = ctx;
+	struct at_exchange *x = t->asking;
+	t->asking = NULL;
+	if (!x)
+		return;
+	x->asked = true;
+	x->request_body = body_bytes;
+	x->request_wire = wire_bytes;
+}
+
+const struct at_http1_sink at_server_requests = { begin, head, end };

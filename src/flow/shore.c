@@ -1,0 +1,254 @@
+/*
+ * The life of descriptors as the hooks tell it. See shore.h; bytes are shore_bytes.c's, waits and
+ * threads shore_wait.c's.
+ */
+#include "flow/shore.h"
+
+#include "base/clock.h"
+#include "base/counter.h"
+#include "flow/causality.h"
+#include "flow/client.h"
+#include "flow/talk.h"
+
+uint64_t at_shore_now(void)
+{
+	return at_clock_now();
+}
+
+/* Finishes what is on a connection whose last descriptor goes. */
+static void forget(int fd, uintptr_t word)
+{
+	struct at_conn *c = at_conn_detach(fd, word);
+	if (!c)
+		return;
+	if (c->connecting && !c->talk) {
+		struct sockaddr_storage peer;
+		socklen_t len = sizeof(peer);
+		struct at_ref owner = { c->owner, c->owner_generation };
+		if (getpeername(fd, (struct sockaddr *)&peer, &len) != 0)
+			at_client_connect_failed(&c->peer, 0, c->began, owner);
+	}
+	at_talk_gone(c, fd);
+	at_conn_free(c);
+}
+
+void at_shore_born(int fd)
+{
+	int saved = errno;
+	at_thread_enter();
+	forget(fd, AT_FD_UNKNOWN);
+	at_thread_leave();
+	errno = saved;
+}
+
+void at_shore_socket(int fd, int domain, int type)
+{
+	bool stream = (type & 0xf) == SOCK_STREAM &&
+		      (domain == AF_INET || domain == AF_INET6 || domain == AF_UNIX);
+	int saved = errno;
+	at_thread_enter();
+	forget(fd, stream ? AT_FD_FRESH : AT_FD_BORING);
+	at_thread_leave();
+	errno = saved;
+}
+
+void at_shore_bound(int fd)
+{
+	int saved = errno;
+	at_thread_enter();
+	uintptr_t word = at_fdmap_get(fd);
+	if (word == AT_FD_FRESH || word == AT_FD_BORING)
+		at_fdmap_cas(fd, &word, AT_FD_UNKNOWN);
+	at_thread_leave();
+	errno = saved;
+}
+
+void at_shore_accepting(int fd)
+{
+	(void)fd;
+	at_causality_wait(false);
+}
+
+static bool is_stream(const struct sockaddr *addr)
+{
+	return addr->sa_family == AF_INET || addr->sa_family == AF_INET6 ||
+	       addr->sa_family == AF_UNIX;
+}
+
+void at_shore_accepted(int listener, int fd, const struct sockaddr *addr, const socklen_t *len)
+{
+	int saved = errno;
+	at_thread_enter();
+	forget(fd, AT_FD_UNKNOWN);
+	if (at_fdmap_get(listener) == AT_FD_UNKNOWN) {
+		struct at_conn *c = at_conn_lock(listener);
+		if (c)
+			at_conn_unlock(c);
+	}
+	struct at_conn *c = NULL;
+	if (at_fdmap_get(listener) == AT_FD_LISTENER && (!addr || is_stream(addr)))
+		c = at_conn_new(fd, AT_CONN_SERVER);
+	if (c && addr && len && *len) {
+		at_endpoint_set(&c->peer, addr, *len);
+		c->peer_known = c->peer.family != 0;
+	}
+	if (c)
+		at_conn_unlock(c);
+	at_thread_leave();
+	errno = saved;
+}
+
+/* The connection that connect() is about: there already (a second call), or made for it. */
+static struct at_conn *connecting(int fd, const struct sockaddr *addr, socklen_t len)
+{
+	enum at_rule rule;
+	struct at_conn *c = at_conn_lock(fd);
+	uintptr_t word = at_fdmap_get(fd);
+	if (c || (word != AT_FD_FRESH && word != AT_FD_UNKNOWN))
+		return c;
+	c = at_conn_new(fd, AT_CONN_CLIENT);
+	if (!c)
+		return NULL;
+	struct at_ref current = at_causality_current(&rule);
+	at_endpoint_set(&c->peer, addr, len);
+	c->peer_known = true;
+	c->owner = current.exchange;
+	c->owner_generation = current.generation;
+	return c;
+}
+
+void at_shore_connected(int fd, const struct sockaddr *addr, socklen_t len, int rc, int error,
+			uint64_t began)
+{
+	int saved = errno;
+	at_thread_enter();
+	struct at_conn *c = addr && is_stream(addr) ? connecting(fd, addr, len) : NULL;
+	if (c) {
+		if (!c->began)
+			c->began = began;
+		c->role = AT_CONN_CLIENT;
+		c->connecting = rc != 0 && (error == EINPROGRESS || error == EALREADY ||
+					    error == EINTR || (error == EAGAIN && c->connecting));
+		if (rc != 0 && !c->connecting && error != EISCONN && error != EAGAIN) {
+			struct at_ref owner = { c->owner, c->owner_generation };
+			at_client_connect_failed(&c->peer, error, c->began, owner);
+			c->over = true;
+			c->began = 0;
+		}
+		bool failed = c->over;
+		at_conn_leave(c, fd);
+		if (failed)
+			at_fdmap_swap(fd, AT_FD_FRESH);
+	}
+	at_thread_leave();
+	errno = saved;
+}
+
+void at_shore_socket_error(int fd, int error)
+{
+	int saved = errno;
+	at_thread_enter();
+	struct at_conn *c = at_conn_lock_known(fd);
+	if (c) {
+		struct at_ref owner = { c->owner, c->owner_generation };
+		if (c->connecting && error)
+			at_client_connect_failed(&c->peer, error, c->began, owner);
+		else if (error)
+			at_talk_failed(c, fd, error);
+		c->connecting = false;
+		at_conn_leave(c, fd);
+	}
+	at_thread_leave();
+	errno = saved;
+}
+
+void at_shore_closing(int fd)
+{
+	at_shore_born(fd);
+}
+
+void at_shore_giving_way(int to)
+{
+	int saved = errno;
+	if (at_fdmap_get(to) != AT_FD_OWN || !at_fdmap_is_own(to))
+		return;
+	at_thread_enter();
+	at_fdmap_disown(to);
+	at_thread_leave();
+	errno = saved;
+}
+
+static void forget_one(int fd, uintptr_t word, void *unused)
+{
+	(void)unused;
+	if (word != AT_FD_OWN)
+		forget(fd, AT_FD_UNKNOWN);
+}
+
+bool at_shore_closing_range(unsigned first, unsigned last)
+{
+	int saved = errno;
+	at_thread_enter();
+	at_fdmap_each(first, last, forget_one, NULL);
+	at_thread_leave();
+	errno = saved;
+	return at_fdmap_owns_in(first, last);
+}
+
+bool at_shore_next_piece(unsigned *first, unsigned last, unsigned *ret_last)
+{
+	while (*first <= last && at_fdmap_get((int)*first) == AT_FD_OWN && *first != ~0u)
+		(*first)++;
+	if (*first > last)
+		return false;
+	unsigned end = *first;
+	while (end < last && at_fdmap_owns_in(end + 1, last) &&
+	       at_fdmap_get((int)(end + 1)) != AT_FD_OWN)
+		end++;
+	*ret_last = at_fdmap_owns_in(end + 1, last) ? end : last;
+	return true;
+}
+
+void at_shore_duplicated(int from, int to)
+{
+	int saved = errno;
+	if (from == to)
+		return;
+	at_thread_enter();
+	forget(to, AT_FD_UNKNOWN);
+	at_conn_share(from, to);
+	at_thread_leave();
+	errno = saved;
+}
+
+void at_shore_shut(int fd, int how)
+{
+	int saved = errno;
+	if (how == SHUT_RD)
+		return;
+	at_thread_enter();
+	struct at_conn *c = at_conn_lock_known(fd);
+	if (c) {
+		at_talk_half_closed(c, fd);
+		at_conn_leave(c, fd);
+	}
+	at_thread_leave();
+	errno = saved;
+}
+
+void at_shore_stdio(int fd)
+{
+	int saved = errno;
+	at_thread_enter();
+	struct at_conn *c = at_conn_lock_known(fd);
+	if (c) {
+		if (c->talk)
+			at_count(conns_lost_sync, 1);
+		at_talk_over(c);
+		at_conn_leave(c, fd);
+	} else if (at_fdmap_get(fd) != AT_FD_OWN) {
+		at_fdmap_swap(fd, AT_FD_BORING);
+	}
+	at_thread_leave();
+	errno = saved;
+}

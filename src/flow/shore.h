@@ -1,0 +1,105 @@
+/*
+ * The one door between the interposed calls and the flow: what happened to a descriptor, told after
+ * (or, where it must be, before) the true call. Every function keeps errno, sets the thread's guard,
+ * takes the connection's lock for its own few steps, and may be called from any thread and from
+ * signal handlers. Hooks include this and no other header of flow.
+ */
+#ifndef AT_FLOW_SHORE_H
+#define AT_FLOW_SHORE_H
+
+#include <errno.h>
+#include <poll.h>
+#include <sys/select.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+#include "base/fdmap.h"
+#include "base/thread.h"
+
+struct at_edits;
+
+/* True when the hook has nothing to do but the true call: tracing is off, we are inside our own
+ * work or a vfork child, or the descriptor is known to be of no interest. */
+static inline bool at_shore_pass(int fd)
+{
+	return at_thread_pass() || at_fdmap_get(fd) == AT_FD_BORING;
+}
+
+/* True when fd is one of ours: the program is answered EBADF (errno is set), as if it were not
+ * there. */
+static inline bool at_shore_hidden(int fd)
+{
+	if (at_fdmap_get(fd) != AT_FD_OWN || !at_fdmap_is_own(fd))
+		return false;
+	errno = EBADF;
+	return true;
+}
+
+/* ---- birth and death ---- */
+
+/* A new descriptor of which nothing is known yet. */
+void at_shore_born(int fd);
+/* socket() or socketpair() made it. */
+void at_shore_socket(int fd, int domain, int type);
+/* bind() or listen() succeeded on it. */
+void at_shore_bound(int fd);
+/* Before accept(): the thread goes back to waiting for work. */
+void at_shore_accepting(int fd);
+/* accept() gave `fd`; addr as the call filled it, NULL when it was not asked for. */
+void at_shore_accepted(int listener, int fd, const struct sockaddr *addr, const socklen_t *len);
+/* connect() returned rc with `error` (errno when rc is -1), begun at `began` (at_shore_now). */
+void at_shore_connected(int fd, const struct sockaddr *addr, socklen_t len, int rc, int error,
+			uint64_t began);
+/* getsockopt(SO_ERROR) told the program this. */
+void at_shore_socket_error(int fd, int error);
+/* Before close(), dup2() onto it, fclose(): forgets fd. */
+void at_shore_closing(int fd);
+/* Before dup2() onto `to`: a descriptor of ours there makes way. */
+void at_shore_giving_way(int to);
+/* Before close_range() and closefrom(). True when descriptors of ours lie inside: then the range must
+ * be closed piece by piece with at_shore_next_piece. */
+bool at_shore_closing_range(unsigned first, unsigned last);
+/* The next stretch of [*first, last] without descriptors of ours: false when there is none. On
+ * return *first … *ret_last may be closed; continue with *ret_last + 1. */
+bool at_shore_next_piece(unsigned *first, unsigned last, unsigned *ret_last);
+/* `to` is a duplicate of `from` now. */
+void at_shore_duplicated(int from, int to);
+/* shutdown() succeeded. */
+void at_shore_shut(int fd, int how);
+/* stdio takes the descriptor over: its bytes go by unseen from here on. */
+void at_shore_stdio(int fd);
+
+/* ---- bytes ---- */
+
+/* A read-side call returned rc (bytes, 0 at the end of the stream, -1). */
+void at_shore_read(int fd, const struct iovec *iov, size_t count, ssize_t rc);
+/* n bytes came in whose content nobody has (splice). */
+void at_shore_read_unseen(int fd, ssize_t rc);
+/* Descriptors that came with a message. */
+void at_shore_received(const struct msghdr *msg);
+/* Before a write-side call: the changes to make, or NULL to write as it is. */
+struct at_edits *at_shore_plan(int fd, const struct iovec *iov, size_t count);
+/* Writes with those changes; returns what the call returns. base: the message, or NULL. */
+ssize_t at_shore_send(int fd, const struct iovec *iov, size_t count, const struct msghdr *base,
+		      int flags, struct at_edits *edits);
+/* After a write-side call that returned rc. */
+void at_shore_wrote(int fd, const struct iovec *iov, size_t count, ssize_t rc);
+/* n bytes went out whose content nobody has (sendfile, splice). */
+void at_shore_wrote_unseen(int fd, ssize_t rc);
+/* Before sendfile or splice onto fd: bytes of ours that must leave first do. False: they could not
+ * yet; errno says why, the call must return -1. */
+bool at_shore_flush_own(int fd);
+
+/* ---- waits and threads ---- */
+
+/* Before a wait on a set of unknown extent (epoll). */
+void at_shore_wait(void);
+void at_shore_wait_poll(const struct pollfd *fds, nfds_t count);
+void at_shore_wait_select(int count, const fd_set *reads, const fd_set *writes);
+/* A thread is about to be created: replaces start and arg so that it inherits the context. */
+void at_shore_thread(void *(**start)(void *), void **arg);
+
+/* Monotonic ns. */
+uint64_t at_shore_now(void);
+
+#endif

@@ -1,0 +1,99 @@
+/*
+ * Waits and new threads as the hooks tell them: what a thread goes on with.
+ */
+#include "base/pool.h"
+#include "conn/conn.h"
+#include "flow/causality.h"
+#include "flow/shore.h"
+
+/* Descriptors of one wait that are looked at; a larger set is a loop's. */
+#define SET_MAX 256
+
+/* What a wait covers. */
+struct cover {
+	unsigned listeners; /* listening sockets */
+	unsigned servers;   /* connections of requests */
+	unsigned seen;      /* descriptors looked at */
+};
+
+static void look_at(struct cover *v, int fd)
+{
+	v->seen++;
+	uintptr_t word = at_fdmap_get(fd);
+	if (word == AT_FD_LISTENER)
+		v->listeners++;
+	else if (word >= AT_FD_TAGS &&
+		 __atomic_load_n(&((struct at_conn *)word)->role, __ATOMIC_RELAXED) ==
+			 AT_CONN_SERVER)
+		v->servers++;
+}
+
+/* A wait for a single connection of its own (a blocking client or server with a time-out) is no
+ * return to the loop. */
+static void conclude(const struct cover *v)
+{
+	if (v->seen > SET_MAX || v->servers > 1 || (v->listeners && v->servers))
+		at_causality_wait(true);
+	else if (v->listeners)
+		at_causality_wait(false);
+}
+
+void at_shore_wait(void)
+{
+	at_causality_wait(true);
+}
+
+void at_shore_wait_poll(const struct pollfd *fds, nfds_t count)
+{
+	struct cover v = { 0 };
+	if (!fds)
+		return;
+	for (nfds_t i = 0; i < count && v.seen <= SET_MAX; i++)
+		if (fds[i].fd >= 0)
+			look_at(&v, fds[i].fd);
+	conclude(&v);
+}
+
+void at_shore_wait_select(int count, const fd_set *reads, const fd_set *writes)
+{
+	struct cover v = { 0 };
+	if (count > FD_SETSIZE)
+		count = FD_SETSIZE;
+	for (int fd = 0; fd < count && v.seen <= SET_MAX; fd++)
+		if ((reads && FD_ISSET(fd, reads)) || (writes && FD_ISSET(fd, writes)))
+			look_at(&v, fd);
+	conclude(&v);
+}
+
+/* What a new thread starts with; pool memory, freed by the thread. */
+struct birth {
+	void *(*start)(void *); /* the program's function */
+	void *arg;              /* its argument */
+	struct at_ref current;  /* what the creator was working on */
+};
+
+static void *begin(void *birth)
+{
+	struct birth b = *(struct birth *)birth;
+	at_thread_enter();
+	at_pool_put(birth);
+	at_causality_inherit(b.current);
+	at_thread_leave();
+	return b.start(b.arg);
+}
+
+void at_shore_thread(void *(**start)(void *), void **arg)
+{
+	enum at_rule rule;
+	int saved = errno;
+	at_thread_enter();
+	struct at_ref current = at_causality_current(&rule);
+	struct birth *b = current.exchange ? at_pool_get(sizeof(*b), NULL) : NULL;
+	if (b) {
+		*b = (struct birth){ *start, *arg, current };
+		*start = begin;
+		*arg = b;
+	}
+	at_thread_leave();
+	errno = saved;
+}

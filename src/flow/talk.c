@@ -1,0 +1,288 @@
+/*
+ * Conversations. Fed by the shore with bytes in stream order, feeds the engines of wire/ whose
+ * callbacks lead to server.c and client.c. Owns the talk objects. Not its job: what messages mean.
+ */
+#include "flow/talk.h"
+
+#include <fcntl.h>
+#include <sys/syscall.h>
+
+#include "base/clock.h"
+#include "base/counter.h"
+#include "base/slab.h"
+#include "flow/causality.h"
+#include "flow/client.h"
+#include "flow/describe.h"
+#include "flow/server.h"
+#include "libc/sys.h"
+
+static struct at_slab talks = AT_SLAB_INIT(sizeof(struct at_talk));
+
+struct at_talk *at_talk_of(struct at_conn *c, int fd)
+{
+	struct at_talk *t = c->talk;
+	if (!t) {
+		t = at_slab_get(&talks);
+		if (!t)
+			return NULL;
+		memset((char *)t + sizeof(t->slab), 0, sizeof(*t) - sizeof(t->slab));
+		at_http1_init(&t->request, AT_WIRE_REQUEST);
+		at_http1_init(&t->response, AT_WIRE_RESPONSE);
+		t->conn = c;
+		c->talk = t;
+	}
+	t->fd = fd;
+	return t;
+}
+
+void at_talk_push(struct at_talk *t, struct at_exchange *x)
+{
+	if (t->last)
+		t->last->next = x;
+	else
+		t->first = x;
+	t->last = x;
+	t->count++;
+}
+
+void at_talk_remove(struct at_talk *t, struct at_exchange *x)
+{
+	struct at_exchange *before = NULL;
+	for (struct at_exchange *i = t->first; i && i != x; i = i->next)
+		before = i;
+	if (before)
+		before->next = x->next;
+	else
+		t->first = x->next;
+	if (t->last == x)
+		t->last = before;
+	if (t->asking == x)
+		t->asking = NULL;
+	if (x->announced) {
+		t->announced--;
+		t->early++;
+	}
+	t->count--;
+}
+
+/* ---- responses: the same for both roles ---- */
+
+static void response_begin(void *ctx)
+{
+	struct at_talk *t = ctx;
+	struct at_exchange *x = t->first;
+	if (!x)
+		return;
+	x->answering = true;
+	x->first_byte = at_clock_now();
+}
+
+static enum at_http1_then response_head(void *ctx, const struct at_message *m)
+{
+	struct at_talk *t = ctx;
+	struct at_exchange *x = t->first;
+	if (!x || !x->named)
+		return AT_HTTP1_THEN_STOP;
+	if (m->status < 200 && m->status != 101)
+		return AT_HTTP1_THEN_BODY;
+	x->status = m->status;
+	if (x->recording && !x->silent)
+		at_describe_response(x, m);
+	if (m->status == 101 || (x->method == AT_METHOD_CONNECT && m->status / 100 == 2))
+		return AT_HTTP1_THEN_TUNNEL;
+	return x->method == AT_METHOD_HEAD ? AT_HTTP1_THEN_NO_BODY : AT_HTTP1_THEN_BODY;
+}
+
+static void response_end(void *ctx, uint64_t body_bytes, uint64_t wire_bytes)
+{
+	struct at_talk *t = ctx;
+	struct at_exchange *x = t->first;
+	if (!x)
+		return;
+	x->response_body = body_bytes;
+	x->response_wire = wire_bytes;
+	if (x->kind == AT_SPAN_CLIENT) {
+		at_causality_resume(x);
+		t->conn->owner = NULL;
+	}
+	at_exchange_close(x, NULL);
+}
+
+static const struct at_http1_sink responses = { response_begin, response_head, response_end };
+
+/* ---- bytes ---- */
+
+/* Why an exchange that nobody will finish ended; NULL: no failure. */
+static const char *abandoned(const struct at_conn *c, const struct at_exchange *x)
+{
+	if (c->error)
+		return at_client_error_name(c->error);
+	if (x->kind == AT_SPAN_SERVER)
+		return c->eof ? "client_disconnected" : "connection_closed";
+	if (c->eof)
+		return "connection_closed";
+	if (x->status)
+		return NULL;
+	return c->again ? "timeout" : "abandoned";
+}
+
+static void close_row(struct at_talk *t, bool failed)
+{
+	while (t->first) {
+		struct at_exchange *x = t->first;
+		if (x->named)
+			at_exchange_close(x, failed ? abandoned(t->conn, x) : NULL);
+		else
+			at_exchange_drop(x);
+	}
+}
+
+static void talk_free(struct at_talk *t)
+{
+	at_http1_free(&t->request);
+	at_http1_free(&t->response);
+	at_buf_free(&t->tail);
+	at_buf_free(&t->overlay);
+	t->conn->talk = NULL;
+	at_slab_put(t);
+}
+
+void at_talk_over(struct at_conn *c)
+{
+	struct at_talk *t = c->talk;
+	if (!t) {
+		c->over = true;
+		return;
+	}
+	close_row(t, false);
+	/* Bytes of ours that the kernel has not taken must still leave before the application's next
+	 * ones: until then the connection stays known. */
+	if (t->tail.n || t->overlay.n)
+		return;
+	talk_free(t);
+	c->over = true;
+}
+
+/* The engine has ended the observation: counts why. */
+static void stopped(struct at_talk *t, const struct at_http1 *h)
+{
+	static const uint8_t counter[] = {
+		[AT_HTTP1_STOP_NOT_HTTP] = AT_COUNT_conns_opaque,
+		[AT_HTTP1_STOP_MALFORMED] = AT_COUNT_conns_malformed,
+		[AT_HTTP1_STOP_OVER_CAP] = AT_COUNT_conns_over_cap,
+		[AT_HTTP1_STOP_TUNNEL] = AT_COUNT_conns_opaque,
+		[AT_HTTP1_STOP_ASKED] = AT_COUNT_conns_opaque,
+	};
+	if (h->stop != AT_HTTP1_STOP_NONE)
+		at_counter_add((enum at_counter)counter[h->stop], 1);
+	at_talk_over(t->conn);
+}
+
+static void feed(struct at_talk *t, struct at_http1 *h, const struct at_http1_sink *sink,
+		 const char *bytes, size_t n)
+{
+	bool on = bytes ? at_http1_feed(h, bytes, n, sink, t) : at_http1_skip(h, n, sink, t);
+	if (!on)
+		stopped(t, h);
+}
+
+static void count_http1(struct at_talk *t)
+{
+	if (t->counted || !t->first || !t->first->named)
+		return;
+	t->counted = true;
+	at_count(conns_http1, 1);
+}
+
+void at_talk_in(struct at_conn *c, int fd, const char *bytes, size_t n)
+{
+	struct at_talk *t = at_talk_of(c, fd);
+	if (!t) {
+		c->over = true;
+		return;
+	}
+	c->again = false;
+	c->connecting = false;
+	if (c->role == AT_CONN_UNDECIDED)
+		c->role = AT_CONN_SERVER;
+	if (c->role == AT_CONN_CLIENT) {
+		if (t->first)
+			at_causality_resume(t->first);
+		feed(t, &t->response, &responses, bytes, n);
+		return;
+	}
+	feed(t, &t->request, &at_server_requests, bytes, n);
+	if (c->talk && t->first) {
+		count_http1(t);
+		at_causality_serve(t->first);
+	}
+}
+
+void at_talk_out(struct at_conn *c, int fd, const char *bytes, size_t n)
+{
+	struct at_talk *t = at_talk_of(c, fd);
+	if (!t) {
+		c->over = true;
+		return;
+	}
+	c->connecting = false;
+	if (c->role == AT_CONN_UNDECIDED)
+		c->role = AT_CONN_CLIENT;
+	if (c->role == AT_CONN_CLIENT) {
+		feed(t, &t->request, &at_client_requests, bytes, n);
+		if (c->talk)
+			count_http1(t);
+		return;
+	}
+	struct at_exchange *answered = t->first;
+	feed(t, &t->response, &responses, bytes, n);
+	/* A server goes on with the next pipelined request without reading again. */
+	if (c->talk && t->first && t->first != answered && t->first->named)
+		at_causality_serve(t->first);
+}
+
+void at_talk_eof(struct at_conn *c, int fd)
+{
+	struct at_talk *t = c->talk;
+	c->eof = true;
+	if (!t || c->role != AT_CONN_CLIENT)
+		return;
+	t->fd = fd;
+	if (t->first)
+		at_causality_resume(t->first);
+	at_http1_eof(&t->response, &responses, t);
+	close_row(t, true);
+}
+
+void at_talk_failed(struct at_conn *c, int fd, int error)
+{
+	struct at_talk *t = c->talk;
+	c->error = error;
+	if (!t)
+		return;
+	t->fd = fd;
+	close_row(t, true);
+}
+
+void at_talk_half_closed(struct at_conn *c, int fd)
+{
+	struct at_talk *t = c->talk;
+	if (!t || c->role != AT_CONN_SERVER)
+		return;
+	t->fd = fd;
+	at_http1_eof(&t->response, &responses, t);
+}
+
+void at_talk_gone(struct at_conn *c, int fd)
+{
+	struct at_talk *t = c->talk;
+	if (!t)
+		return;
+	t->fd = fd;
+	if (c->role == AT_CONN_SERVER)
+		at_http1_eof(&t->response, &responses, t);
+	if (c->again && (at_sys(SYS_fcntl, fd, F_GETFL, 0) & O_NONBLOCK))
+		c->again = false;
+	close_row(t, true);
+	talk_free(t);
+}

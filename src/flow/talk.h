@@ -1,0 +1,63 @@
+/*
+ * The conversation on one connection: an HTTP/1 engine for each direction and the row of exchanges
+ * that await their answer, oldest first. Born with the first bytes, gone with the connection or when
+ * the protocol turns out not to be ours. Protected by the connection's lock.
+ *
+ *   UNDECIDED --first bytes are a request--> HTTP1 --malformed, over a cap, tunnel--> over (freed,
+ *       \--anything else--> over                                                descriptor boring)
+ */
+#ifndef AT_FLOW_TALK_H
+#define AT_FLOW_TALK_H
+
+#include <sys/uio.h>
+
+#include "conn/conn.h"
+#include "flow/exchange.h"
+#include "wire/http1.h"
+
+/* Exchanges outstanding on one connection at most (pipelining). */
+#define AT_TALK_EXCHANGES 256
+
+struct at_talk {
+	uint64_t slab;               /* the slab's own while free */
+	struct at_conn *conn;        /* the connection it is on */
+	int fd;                      /* descriptor of the present event (diagnosis, peer look-up) */
+	bool counted;                /* counted as an HTTP/1 connection */
+	uint16_t count;              /* exchanges in the row */
+	uint16_t announced;          /* of these, created before their bytes were written */
+	uint16_t early;              /* answered before the writer had come back from its call */
+	struct at_http1 request;     /* engine of the requests' direction */
+	struct at_http1 response;    /* engine of the responses' direction */
+	struct at_exchange *first;   /* oldest unanswered exchange */
+	struct at_exchange *last;    /* youngest */
+	struct at_exchange *asking;  /* whose request is going by now */
+	struct at_buf tail;          /* bytes of ours that the kernel has not taken yet */
+	struct at_buf overlay;       /* bytes that replace the application's next ones */
+};
+
+/* The talk of c, created when there is none. NULL: no memory. */
+struct at_talk *at_talk_of(struct at_conn *c, int fd);
+
+/* `n` bytes came in from or went out to fd. Bytes NULL: they went by unseen (sendfile, splice). */
+void at_talk_in(struct at_conn *c, int fd, const char *bytes, size_t n);
+void at_talk_out(struct at_conn *c, int fd, const char *bytes, size_t n);
+
+/* The peer ended its stream, or a fatal error (errno value) ended the connection. */
+void at_talk_eof(struct at_conn *c, int fd);
+void at_talk_failed(struct at_conn *c, int fd, int error);
+
+/* We ended our stream: shutdown(SHUT_WR or SHUT_RDWR). */
+void at_talk_half_closed(struct at_conn *c, int fd);
+
+/* The connection is about to be closed (fd is still open): unfinished exchanges are reported with
+ * what is known, the talk is gone. */
+void at_talk_gone(struct at_conn *c, int fd);
+
+/* Ends the observation: memory is given back, c->over is set (at_conn_leave does the rest). */
+void at_talk_over(struct at_conn *c);
+
+/* Adds to and takes from the row. */
+void at_talk_push(struct at_talk *t, struct at_exchange *x);
+void at_talk_remove(struct at_talk *t, struct at_exchange *x);
+
+#endif

@@ -1,0 +1,75 @@
+/*
+ * Deaths of descriptors, and the ones that must not die: ours.
+ */
+#include <sys/syscall.h>
+
+#include "hooks/hook.h"
+#include "hooks/trampoline.h"
+
+int AT_HOOK(close)(int fd)
+{
+	if (at_thread_pass() || at_fdmap_get(fd) == AT_FD_UNKNOWN)
+		return at_libc.close(fd);
+	if (at_shore_hidden(fd))
+		return -1;
+	at_shore_closing(fd);
+	return at_libc.close(fd);
+}
+
+int AT_HOOK(fclose)(FILE *f)
+{
+	if (!at_thread_pass() && f)
+		at_shore_closing(fileno(f));
+	return at_libc.fclose(f);
+}
+
+int AT_HOOK(close_range)(unsigned first, unsigned last, int flags)
+{
+	unsigned end;
+	int rc = 0;
+	if (at_thread_pass() || (flags & 4 /* CLOSE_RANGE_CLOEXEC */) || first > last ||
+	    !at_shore_closing_range(first, last))
+		return at_libc.close_range(first, last, flags);
+	while (rc == 0 && at_shore_next_piece(&first, last, &end)) {
+		rc = at_libc.close_range(first, end, flags);
+		if (end == ~0u)
+			break;
+		first = end + 1;
+	}
+	return rc;
+}
+
+void AT_HOOK(closefrom)(int first)
+{
+	unsigned from = first < 0 ? 0 : (unsigned)first;
+	unsigned end;
+	if (at_thread_pass() || !at_shore_closing_range(from, ~0u)) {
+		at_libc.closefrom(first);
+		return;
+	}
+	while (at_shore_next_piece(&from, ~0u, &end)) {
+		if (end == ~0u) {
+			at_libc.closefrom((int)from);
+			return;
+		}
+		at_libc.close_range(from, end, 0);
+		from = end + 1;
+	}
+}
+
+/* Targets of the syscall trampoline. */
+
+long at_hook_syscall_close(long fd)
+{
+	return at_hook_close((int)fd);
+}
+
+long at_hook_syscall_accept4(long fd, struct sockaddr *addr, socklen_t *len, long flags)
+{
+	return at_hook_accept4((int)fd, addr, len, (int)flags);
+}
+
+long at_hook_syscall_close_range(long first, long last, long flags)
+{
+	return at_hook_close_range((unsigned)first, (unsigned)last, (int)flags);
+}

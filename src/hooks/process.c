@@ -1,0 +1,77 @@
+/*
+ * The first and the last of a process: constructor, destructor, the exit family, exec, threads.
+ */
+#include <dlfcn.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <sys/auxv.h>
+
+#include "autotrace.h"
+#include "flow/boot.h"
+#include "hooks/hook.h"
+#include "hooks/trampoline.h"
+
+_Static_assert(offsetof(struct at_thread, in_vfork) == 4, "trampoline.S knows the place");
+
+int at_hook_dlopen_mask = ~RTLD_DEEPBIND;
+
+/* Listed twice, the first copy in the order of look-up works and the others stay asleep. */
+static bool is_first_copy(void)
+{
+	void *first = dlsym(RTLD_DEFAULT, "autotrace_version");
+	return !first || first == (void *)autotrace_version;
+}
+
+__attribute__((constructor(101))) static void start(int argc, char **argv, char **envp)
+{
+	(void)argc;
+	(void)argv;
+	at_libc_resolve();
+	if (getauxval(AT_SECURE) || !is_first_copy())
+		return;
+	at_boot_start((const char *const *)envp);
+	if (!__atomic_load_n(&at_thread_live, __ATOMIC_RELAXED))
+		at_hook_dlopen_mask = ~0;
+}
+
+__attribute__((destructor(101))) static void stop(void)
+{
+	at_boot_end(true);
+}
+
+void AT_HOOK(_exit)(int status)
+{
+	at_boot_end(true);
+	at_libc._exit(status);
+	__builtin_unreachable();
+}
+
+void AT_HOOK(_Exit)(int status)
+{
+	at_boot_end(true);
+	at_libc._Exit(status);
+	__builtin_unreachable();
+}
+
+void AT_HOOK(quick_exit)(int status)
+{
+	at_boot_end(true);
+	at_libc.quick_exit(status);
+	__builtin_unreachable();
+}
+
+void at_hook_before_exec(void)
+{
+	int saved = errno;
+	at_boot_end(false);
+	errno = saved;
+}
+
+int AT_HOOK(pthread_create)(pthread_t *id, const pthread_attr_t *attr, void *(*begin)(void *),
+			    void *arg)
+{
+	if (!at_thread_pass())
+		at_shore_thread(&begin, &arg);
+	return at_libc.pthread_create(id, attr, begin, arg);
+}
