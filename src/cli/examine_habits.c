@@ -75,6 +75,16 @@ static const char *sought(const struct at_subject *subject, const struct sign *s
 	return NULL;
 }
 
+static void examine_switch(const struct at_subject *subject, const char *variable,
+			   struct at_report *report)
+{
+	const char *value = at_subject_variable(subject, variable);
+
+	if (value && strcasecmp(value, "true") == 0)
+		at_report_add(report, AT_LEVEL_CANNOT, "settings", NULL, "switched off by %s=%s",
+			      variable, value);
+}
+
 void at_examine_instrumented(const struct at_subject *subject, struct at_report *report)
 {
 	static const struct sign signs[] = {
@@ -82,7 +92,6 @@ void at_examine_instrumented(const struct at_subject *subject, struct at_report 
 #include "cli/tracers.def"
 #undef X
 	};
-	const char *off = at_subject_variable(subject, "OTEL_SDK_DISABLED");
 	const char *last = NULL;
 
 	for (size_t i = 0; i < sizeof(signs) / sizeof(signs[0]); i++) {
@@ -96,7 +105,6 @@ void at_examine_instrumented(const struct at_subject *subject, struct at_report 
 			      "already instrumented, it seems: %s: %s%s%s", signs[i].name,
 			      signs[i].key, *signs[i].key ? "=" : "", value);
 	}
-	if (off && strcasecmp(off, "true") == 0)
-		at_report_add(report, AT_LEVEL_CANNOT, "settings", NULL,
-			      "switched off by OTEL_SDK_DISABLED=%s", off);
+	examine_switch(subject, "AUTOTRACE_DISABLED", report);
+	examine_switch(subject, "OTEL_SDK_DISABLED", report);
 }

@@ -463,8 +463,10 @@ def test_check_sees_other_tracers(place):
     rest = check(place, server, env={"JAVA_TOOL_OPTIONS": "-javaagent:/opt/agent.jar"})[2]
     assert "already instrumented, it seems: a Java agent: JAVA_TOOL_OPTIONS=-javaagent:/opt/agent.jar" in rest
     assert "already instrumented" in check(place, server, "-javaagent:/x.jar")[2]
-    code, first, _ = check(place, server, env={"OTEL_SDK_DISABLED": "True"})
-    assert (code, "switched off" in first) == (1, True)
+    for variable in "OTEL_SDK_DISABLED", "AUTOTRACE_DISABLED":
+        code, first, _ = check(place, server, env={variable: "True"})
+        assert (code, "switched off by %s=True" % variable in first) == (1, True)
+        assert check(place, server, env={variable: "false"})[0] == 0
 
 
 def test_check_sees_io_uring(place):
