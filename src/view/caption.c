@@ -2,7 +2,7 @@
  * The words beside a span's bar. Fed by waterfall, on the program's one thread. Owns nothing.
  */
 #include "view/caption.h"
-#include "view/utf8.h"
+#include "view/glyph.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -36,7 +36,7 @@ struct at_str at_caption_note(char text[AT_CAPTION_NOTE], const struct at_stored
 {
 	struct at_str code = at_str_head(span->http_status, CODE_MAX);
 	struct at_str why =
-		at_utf8_head(span->message.n ? span->message : span->error_type, WHY_MAX);
+		at_glyph_head(span->message.n ? span->message : span->error_type, WHY_MAX);
 	const char *gap = code.n ? " " : "";
 	int n = 0;
 
@@ -61,7 +61,7 @@ struct at_str at_caption_service(char text[AT_CAPTION_SERVICE], const struct at_
 	if (!with_pid || !span->pid.n)
 		return name;
 	n = snprintf(text, AT_CAPTION_SERVICE, "%.*s[%.*s]",
-		     AT_STR_ARG(at_utf8_head(name, NAME_MAX_BYTES)),
+		     AT_STR_ARG(at_glyph_head(name, NAME_MAX_BYTES)),
 		     AT_STR_ARG(at_str_head(span->pid, CODE_MAX)));
 	return at_str(text, (size_t)n);
 }

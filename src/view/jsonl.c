@@ -4,7 +4,7 @@
  */
 #include "view/jsonl.h"
 #include "view/base64.h"
-#include "view/utf8.h"
+#include "view/glyph.h"
 
 #include <errno.h>
 #include <math.h>
@@ -35,7 +35,7 @@ const char *at_jsonl_status(int status)
 
 static json_t *text(struct at_str raw, struct at_region *region)
 {
-	struct at_str good = at_utf8_repair(region, raw);
+	struct at_str good = at_glyph_repair(region, raw);
 
 	return json_stringn_nocheck(good.p ? good.p : "", good.n);
 }
@@ -75,7 +75,7 @@ static json_t *members(const struct at_member *member, size_t n, struct at_regio
 	json_t *object = json_object();
 
 	for (size_t i = 0; i < n; i++) {
-		struct at_str key = at_utf8_repair(region, member[i].key);
+		struct at_str key = at_glyph_repair(region, member[i].key);
 
 		json_object_setn_new_nocheck(object, key.p ? key.p : "", key.n,
 					     at_jsonl_value(&member[i].value, region));

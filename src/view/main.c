@@ -14,7 +14,7 @@
 #include "view/loop.h"
 #include "view/options.h"
 #include "view/receiver.h"
-#include "view/utf8.h"
+#include "view/glyph.h"
 #include "view/viewer.h"
 
 #include <errno.h>
@@ -98,7 +98,7 @@ static int start(const struct at_options *options, const struct at_trouble *trou
 		fprintf(stderr, "autotrace-view: %s\n", listening.why);
 		return EXIT_REFUSED;
 	}
-	at_utf8_setup();
+	at_glyph_setup();
 	if (at_viewer_start(&viewer, options))
 		result = serve(options, trouble, &listening, &viewer);
 	return at_viewer_stop(&viewer) ? result : EXIT_REFUSED;

@@ -11,7 +11,7 @@
 #include "view/answer.h"
 #include "view/decode.h"
 #include "view/gunzip.h"
-#include "view/utf8.h"
+#include "view/glyph.h"
 
 #include <errno.h>
 #include <microhttpd.h>
@@ -139,7 +139,8 @@ static void serve(struct at_receiver *receiver, struct request *request, struct 
 	if (result == AT_DECODE_TOO_BIG) {
 		refuse_as(request, REFUSAL_TOO_BIG_INSIDE);
 	} else if (result == AT_DECODE_GARBAGE) {
-		refuse(request, &refusals[REFUSAL_GARBAGE], at_utf8_repair(&receiver->region, why));
+		refuse(request, &refusals[REFUSAL_GARBAGE],
+		       at_glyph_repair(&receiver->region, why));
 	} else {
 		receiver->config.tally->malformed += batch.rejected;
 		if (batch.n)

@@ -4,7 +4,7 @@
  */
 #include "view/store.h"
 #include "view/jsonl.h"
-#include "view/utf8.h"
+#include "view/glyph.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -122,7 +122,7 @@ static struct at_trace *trace_of(struct at_store *store, const void *id)
 
 static struct at_str keep(struct at_trace *trace, struct at_str text)
 {
-	return at_region_copy(&trace->region, at_utf8_head(text, TEXT_MAX));
+	return at_region_copy(&trace->region, at_glyph_head(text, TEXT_MAX));
 }
 
 /* jansson's text, given back the way jansson took it. */

@@ -1,11 +1,11 @@
 /*
  * Spans -> lines. Fed by the program's loop with a trace that has become quiet. Owns the rows for
- * the time of the call. Not its job: the order of the spans (tree.c), foreign bytes (utf8.c).
+ * the time of the call. Not its job: the order of the spans (tree.c), foreign bytes (glyph.c).
  */
 #include "view/waterfall.h"
 #include "view/caption.h"
 #include "view/tree.h"
-#include "view/utf8.h"
+#include "view/glyph.h"
 
 #include <stdlib.h>
 #include <time.h>
@@ -96,12 +96,12 @@ static void pad(const struct drawing *d, size_t used, size_t columns)
 /* Prints own or foreign text, at most `columns` wide; returns its width. */
 static size_t print(const struct drawing *d, struct at_str text, size_t columns)
 {
-	return at_utf8_print(d->out, text, d->screen->ascii, columns);
+	return at_glyph_print(d->out, text, d->screen->ascii, columns);
 }
 
 static size_t width(const struct drawing *d, struct at_str text)
 {
-	return at_utf8_columns(text, d->screen->ascii, d->screen->columns);
+	return at_glyph_columns(text, d->screen->ascii, d->screen->columns);
 }
 
 static size_t indent(size_t depth)

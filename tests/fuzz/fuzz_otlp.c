@@ -5,7 +5,7 @@
 #include "view/decode.h"
 #include "view/jsonl.h"
 #include "view/store.h"
-#include "view/utf8.h"
+#include "view/glyph.h"
 #include "view/waterfall.h"
 
 #include <fcntl.h>
@@ -56,7 +56,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (!nowhere) {
 		nowhere = fopen("/dev/null", "we");
 		null_fd = open("/dev/null", O_WRONLY | O_CLOEXEC);
-		at_utf8_setup();
+		at_glyph_setup();
 		at_decode_json_setup(MEMORY);
 	}
 	at_region_init(&region, 1024, MEMORY);

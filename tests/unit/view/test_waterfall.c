@@ -4,7 +4,7 @@
 #include "unit/view/sample.h"
 
 #include "view/caption.h"
-#include "view/utf8.h"
+#include "view/glyph.h"
 #include "view/waterfall.h"
 
 #include <stdio.h>
@@ -22,7 +22,7 @@ static int set_up(void **state)
 					       .keep_links = true};
 
 	(void)state;
-	at_utf8_setup();
+	at_glyph_setup();
 	return at_store_init(&store, &config) ? 0 : -1;
 }
 
@@ -129,7 +129,7 @@ static void foreign_escapes_do_not_reach_the_terminal(void **state)
 	assert_null(strstr(drawing, "\xc2\x9b"));
 	assert_null(strstr(drawing, "\xe2\x80\xae"));
 	assert_non_null(strstr(drawing, "a␛[31m␊b���"));
-	assert_true(at_utf8_valid(at_str_c(drawing)));
+	assert_true(at_glyph_valid(at_str_c(drawing)));
 	/* Head, one row, the empty line. */
 	assert_int_equal(strlen(strchr(strchr(drawing, '\n') + 1, '\n')), 2);
 }
@@ -161,8 +161,8 @@ static void every_row_fits_every_width(void **state)
 		while (rest.n) {
 			struct at_str line = at_str_cut(&rest, '\n');
 
-			assert_true(at_utf8_valid(line));
-			assert_in_range(at_utf8_columns(line, false, 1000), 0, columns);
+			assert_true(at_glyph_valid(line));
+			assert_in_range(at_glyph_columns(line, false, 1000), 0, columns);
 		}
 		free(drawing);
 		drawing = NULL;

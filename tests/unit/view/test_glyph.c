@@ -3,7 +3,7 @@
  */
 #include "unit/view/sample.h"
 
-#include "view/utf8.h"
+#include "view/glyph.h"
 
 #include <stdlib.h>
 
@@ -14,9 +14,9 @@ static const char *print(const char *text, bool ascii, size_t columns)
 	size_t used;
 
 	shown[0] = '\0';
-	used = at_utf8_print(out, at_str_c(text), ascii, columns);
+	used = at_glyph_print(out, at_str_c(text), ascii, columns);
 	fclose(out);
-	assert_int_equal(used, at_utf8_columns(at_str_c(shown), false, 1000));
+	assert_int_equal(used, at_glyph_columns(at_str_c(shown), false, 1000));
 	assert_true(used <= columns);
 	return shown;
 }
@@ -47,7 +47,7 @@ static void what_is_valid(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
-		assert_int_equal(at_utf8_valid(at_str_c(cases[i].text)), cases[i].valid);
+		assert_int_equal(at_glyph_valid(at_str_c(cases[i].text)), cases[i].valid);
 }
 
 static void repair(void **state)
@@ -57,8 +57,8 @@ static void repair(void **state)
 
 	(void)state;
 	at_region_init(&region, 64, 4096);
-	assert_ptr_equal(at_utf8_repair(&region, good).p, good.p);
-	assert_true(at_str_eq(at_utf8_repair(&region, AT_STR("a\xff\xe2\x82z")),
+	assert_ptr_equal(at_glyph_repair(&region, good).p, good.p);
+	assert_true(at_str_eq(at_glyph_repair(&region, AT_STR("a\xff\xe2\x82z")),
 			      AT_STR("a\ufffd\ufffd\ufffdz")));
 	at_region_free(&region);
 }
@@ -70,8 +70,8 @@ static void a_cut_never_splits_a_character(void **state)
 
 	(void)state;
 	for (size_t cap = 0; cap < 10; cap++)
-		assert_int_equal(at_utf8_head(text, cap).n, kept[cap]);
-	assert_int_equal(at_utf8_head(AT_STR("\x80\x80\x80\x80\x80\x80\x80"), 6).n, 2);
+		assert_int_equal(at_glyph_head(text, cap).n, kept[cap]);
+	assert_int_equal(at_glyph_head(AT_STR("\x80\x80\x80\x80\x80\x80\x80"), 6).n, 2);
 }
 
 static void what_is_shown(void **state)
@@ -99,6 +99,6 @@ int main(void)
 		cmocka_unit_test(what_is_shown),
 	};
 
-	at_utf8_setup();
+	at_glyph_setup();
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

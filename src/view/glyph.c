@@ -2,7 +2,7 @@
  * Foreign text made fit to be shown. Fed by waterfall, jsonl and answer, on the program's one
  * thread. Owns nothing; the process's LC_CTYPE is set for wcwidth(3).
  */
-#include "view/utf8.h"
+#include "view/glyph.h"
 
 #include <locale.h>
 #include <wchar.h>
@@ -53,13 +53,13 @@ static bool parse(struct at_str text, uint32_t *point, size_t *n)
 	return false;
 }
 
-uint32_t at_utf8_next(struct at_str *rest)
+uint32_t at_glyph_next(struct at_str *rest)
 {
 	uint32_t point;
 	size_t n;
 
 	if (!parse(*rest, &point, &n)) {
-		point = AT_UTF8_REPLACEMENT;
+		point = AT_GLYPH_REPLACEMENT;
 		n = 1;
 	}
 	*rest = at_str_from(*rest, n);
@@ -90,7 +90,7 @@ static size_t encode(char *dst, uint32_t point)
 	return 4;
 }
 
-bool at_utf8_valid(struct at_str text)
+bool at_glyph_valid(struct at_str text)
 {
 	uint32_t point;
 	size_t n;
@@ -102,23 +102,23 @@ bool at_utf8_valid(struct at_str text)
 	return true;
 }
 
-struct at_str at_utf8_repair(struct at_region *region, struct at_str text)
+struct at_str at_glyph_repair(struct at_region *region, struct at_str text)
 {
 	char *copy;
 	size_t n = 0;
 
-	if (at_utf8_valid(text))
+	if (at_glyph_valid(text))
 		return text;
 	/* The longest case: each byte becomes the three of U+FFFD. */
 	copy = at_region_zeroed(region, text.n, 3);
 	if (!copy)
 		return AT_STR_NONE;
 	while (text.n)
-		n += encode(copy + n, at_utf8_next(&text));
+		n += encode(copy + n, at_glyph_next(&text));
 	return at_str(copy, n);
 }
 
-struct at_str at_utf8_head(struct at_str text, size_t cap)
+struct at_str at_glyph_head(struct at_str text, size_t cap)
 {
 	size_t n = cap;
 
@@ -129,7 +129,7 @@ struct at_str at_utf8_head(struct at_str text, size_t cap)
 	return at_str_head(text, n);
 }
 
-void at_utf8_setup(void)
+void at_glyph_setup(void)
 {
 	if (!setlocale(LC_CTYPE, "C.UTF-8"))
 		setlocale(LC_CTYPE, "");
@@ -147,10 +147,10 @@ static uint32_t shown(uint32_t point, bool ascii)
 	if (point == 0x7f)
 		return 0x2421;
 	if (point < 0xa0)
-		return AT_UTF8_REPLACEMENT;
+		return AT_GLYPH_REPLACEMENT;
 	for (size_t i = 0; i < sizeof(hostile) / sizeof(hostile[0]); i++) {
 		if (point >= hostile[i].first && point <= hostile[i].last)
-			return AT_UTF8_REPLACEMENT;
+			return AT_GLYPH_REPLACEMENT;
 	}
 	return point;
 }
@@ -162,12 +162,12 @@ static size_t width(uint32_t point)
 	return columns < 0 ? 1 : (size_t)columns;
 }
 
-size_t at_utf8_columns(struct at_str text, bool ascii, size_t enough)
+size_t at_glyph_columns(struct at_str text, bool ascii, size_t enough)
 {
 	size_t columns = 0;
 
 	while (text.n && columns <= enough)
-		columns += width(shown(at_utf8_next(&text), ascii));
+		columns += width(shown(at_glyph_next(&text), ascii));
 	return columns;
 }
 
@@ -178,16 +178,16 @@ static void print_point(FILE *out, uint32_t point)
 	fwrite(bytes, 1, encode(bytes, point), out);
 }
 
-size_t at_utf8_print(FILE *out, struct at_str text, bool ascii, size_t columns)
+size_t at_glyph_print(FILE *out, struct at_str text, bool ascii, size_t columns)
 {
-	bool cut = at_utf8_columns(text, ascii, columns) > columns;
+	bool cut = at_glyph_columns(text, ascii, columns) > columns;
 	size_t room = cut && columns ? columns - 1 : columns;
 	size_t used = 0;
 
 	if (columns == 0)
 		return 0;
 	while (text.n) {
-		uint32_t point = shown(at_utf8_next(&text), ascii);
+		uint32_t point = shown(at_glyph_next(&text), ascii);
 
 		if (used + width(point) > room)
 			break;
