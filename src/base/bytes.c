@@ -74,35 +74,34 @@ void at_hex_encode(char *dst, const void *src, size_t n)
 	}
 }
 
-static int nibble(unsigned char c, bool upper_too)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (upper_too)
-		c = lower(c);
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
+/* Value of a hex digit in the low bits; 0x40: a digit of any case, 0x80: not an upper-case one. */
+static const uint8_t hex_digit[256] = {
+	['0'] = 0xc0, ['1'] = 0xc1, ['2'] = 0xc2, ['3'] = 0xc3, ['4'] = 0xc4, ['5'] = 0xc5,
+	['6'] = 0xc6, ['7'] = 0xc7, ['8'] = 0xc8, ['9'] = 0xc9, ['a'] = 0xca, ['b'] = 0xcb,
+	['c'] = 0xcc, ['d'] = 0xcd, ['e'] = 0xce, ['f'] = 0xcf, ['A'] = 0x4a, ['B'] = 0x4b,
+	['C'] = 0x4c, ['D'] = 0x4d, ['E'] = 0x4e, ['F'] = 0x4f,
+};
 
-static bool hex_decode(unsigned char *dst, const char *hex, size_t n, bool upper_too)
+static inline bool hex_decode(unsigned char *dst, const char *hex, size_t n, uint8_t welcome)
 {
+	uint8_t all = welcome;
 	for (size_t i = 0; i < n; i++) {
-		int hi = nibble((unsigned char)hex[2 * i], upper_too);
-		int lo = nibble((unsigned char)hex[2 * i + 1], upper_too);
-		if (hi < 0 || lo < 0)
-			return false;
-		dst[i] = (unsigned char)(hi << 4 | lo);
+		uint8_t hi = hex_digit[(unsigned char)hex[2 * i]];
+		uint8_t lo = hex_digit[(unsigned char)hex[2 * i + 1]];
+		all &= hi & lo;
+		dst[i] = (unsigned char)(hi << 4 | (lo & 15));
 	}
-	return true;
+	return all != 0;
 }
 
 bool at_hex_decode_lower(void *dst, const char *hex, size_t n)
 {
-	return hex_decode(dst, hex, n, false);
+	return hex_decode(dst, hex, n, 0x80);
 }
 
 bool at_hex_decode(void *dst, const char *hex, size_t n)
 {
-	return hex_decode(dst, hex, n, true);
+	return hex_decode(dst, hex, n, 0x40);
 }
 
 size_t at_dec_encode(char *dst, uint64_t v)
