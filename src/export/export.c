@@ -1,0 +1,118 @@
+/*
+ * Fed by flow on the program's threads with finished spans, with fork and with the end of the
+ * program; feeds the queue and the worker. Owns the configuration pointer and what was said at the
+ * end.
+ */
+#include "export/export.h"
+
+#include "base/clock.h"
+#include "base/counter.h"
+#include "config/config.h"
+#include "export/health.h"
+#include "export/http.h"
+#include "export/queue.h"
+#include "export/report.h"
+#include "export/sink.h"
+#include "export/worker.h"
+
+#define NS_PER_MS 1000000u
+
+static const struct at_config *config; /* NULL: no exporter */
+
+bool at_export_boot(const struct at_config *c)
+{
+	if (!c->exporters)
+		return false;
+	at_sink_boot(c);
+	config = c;
+	return true;
+}
+
+bool at_export_enabled(void)
+{
+	return config != NULL;
+}
+
+bool at_export_offer(const struct at_record_head *head, const char *name, const char *state,
+		     const char *attrs, const struct at_record_link *links)
+{
+	if (!config)
+		return false;
+	at_count(spans_finished, 1);
+	enum at_queue_put put =
+		at_queue_put(head, name, state, attrs, links, config->bsp_max_queue_size);
+	if (put == AT_QUEUE_FULL)
+		at_count(drop_queue_full, 1);
+	else if (put == AT_QUEUE_TOO_LARGE)
+		at_count(drop_too_large, 1);
+	if (!at_worker_running())
+		at_worker_start(config);
+	return put == AT_QUEUE_OK;
+}
+
+/* Waits until the queue is settled up to `position`, or time is up. */
+static int wait_settled(uint64_t position, unsigned timeout_ms)
+{
+	uint64_t deadline = at_clock_now() + (uint64_t)timeout_ms * NS_PER_MS;
+	uint32_t *progress = at_worker_progress();
+	at_worker_flush(position);
+	for (;;) {
+		uint32_t seen = __atomic_load_n(progress, __ATOMIC_ACQUIRE);
+		uint64_t now = at_clock_now();
+		if (at_worker_settled() >= position)
+			return 0;
+		if (now >= deadline)
+			return -1;
+		at_queue_wait_word(progress, seen, deadline - now);
+	}
+}
+
+int at_export_flush(unsigned timeout_ms)
+{
+	if (!config || at_worker_is_self())
+		return 0;
+	uint64_t position = at_queue_head();
+	if (at_worker_settled() >= position)
+		return 0;
+	return at_worker_running() ? wait_settled(position, timeout_ms) : -1;
+}
+
+void at_export_exit(unsigned timeout_ms)
+{
+	if (!config || at_worker_is_self() || !at_counter_get(AT_COUNT_spans_finished))
+		return;
+	at_worker_exiting();
+	at_queue_ring();
+	at_export_flush(timeout_ms);
+	at_report_end();
+}
+
+void at_export_fork_prepare(void)
+{
+	if (config)
+		at_http_fork_prepare();
+}
+
+void at_export_fork_parent(void)
+{
+	if (config)
+		at_http_fork_parent();
+}
+
+void at_export_fork_child(void)
+{
+	if (!config)
+		return;
+	at_http_fork_child();
+	at_sink_after_fork();
+	at_queue_after_fork();
+	at_worker_after_fork();
+	at_health_after_fork();
+	at_report_after_fork();
+	at_counter_reset();
+}
+
+bool at_export_is_own_thread(void)
+{
+	return at_worker_is_self();
+}

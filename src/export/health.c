@@ -1,0 +1,78 @@
+/*
+ * See health.h.
+ *
+ *   good --failure--> bad (a warning) --another kind of failure--> bad (a warning)
+ *   bad --success--> good (a line at level info)
+ */
+#include "export/health.h"
+
+#include "base/log.h"
+
+#define TROUBLE 400
+
+static char trouble[TROUBLE]; /* written once, before kept is set */
+static bool kept;             /* trouble may be read (atomic) */
+
+void at_health_open(struct at_health *h, const char *name, struct at_str where, const bool *exiting)
+{
+	*h = (struct at_health){.name = name, .exiting = exiting};
+	where = at_str_head(where, sizeof(h->where) - 1);
+	memcpy(h->where, where.p, where.n);
+}
+
+/* "NAME: WHERE what: text", cut to the room. */
+static void describe(const struct at_health *h, const char *text, char *dst, size_t room)
+{
+	char status[24] = "answers with status ";
+	const char *what = h->state == AT_HEALTH_UNREACHABLE ? "cannot be reached"
+			   : h->state == AT_HEALTH_PARTIAL   ? "accepts only a part"
+							     : status;
+	if (what == status)
+		status[20 + at_dec_encode(status + 20, (uint64_t)h->state % 1000)] = 0;
+	const char *part[] = {h->name, ": ", h->where, " ", what, *text ? ": " : "", text};
+	size_t n = 0;
+	for (size_t i = 0; i < sizeof(part) / sizeof(part[0]); i++) {
+		struct at_str s = at_str_head(at_str_c(part[i]), room - 1 - n);
+		memcpy(dst + n, s.p, s.n);
+		n += s.n;
+	}
+	dst[n] = 0;
+}
+
+static void complain(const struct at_health *h, const char *text)
+{
+	char line[TROUBLE];
+	if (!__atomic_load_n(h->exiting, __ATOMIC_ACQUIRE)) {
+		describe(h, text, line, sizeof(line));
+		at_log(AT_LOG_WARN, "%s", line);
+	} else if (!kept) {
+		describe(h, text, trouble, sizeof(trouble));
+		__atomic_store_n(&kept, true, __ATOMIC_RELEASE);
+	}
+}
+
+void at_health_set(struct at_health *h, long state, const char *text)
+{
+	long before = h->state;
+	h->state = state;
+	if (state != AT_HEALTH_GOOD) {
+		h->failures++;
+		if (state != before)
+			complain(h, text);
+		return;
+	}
+	if (before != AT_HEALTH_GOOD)
+		at_log(AT_LOG_INFO, "%s: %s accepts spans again after %lu failures", h->name,
+		       h->where, (unsigned long)h->failures);
+	h->failures = 0;
+}
+
+const char *at_health_trouble(void)
+{
+	return __atomic_load_n(&kept, __ATOMIC_ACQUIRE) ? trouble : NULL;
+}
+
+void at_health_after_fork(void)
+{
+	kept = false;
+}

@@ -1,0 +1,157 @@
+/*
+ * The exporter `otlp`: OTLP over HTTP, protobuf or JSON. Fed by its lane, sends through post.c.
+ * Owns the frame of its bodies and what it knows of the receiver's health.
+ */
+#include <stdlib.h>
+
+#include "base/log.h"
+#include "config/config.h"
+#include "export/exporter.h"
+#include "export/health.h"
+#include "export/otlp_answer.h"
+#include "export/otlp_encode.h"
+#include "export/otlp_json.h"
+#include "export/post.h"
+#include "export/resolve.h"
+#include "export/retry.h"
+#include "trace/resource.h"
+
+struct otlp {
+	bool json;                          /* bodies are JSON */
+	const struct at_resource *resource; /* for JSON bodies */
+	struct at_otlp_frame frame;         /* for protobuf bodies */
+	struct at_post post;
+	struct at_health health;
+};
+
+/* The time for a batch: the exporter's and the batch processor's limits both hold; 0: none. */
+static uint64_t limit_ms(const struct at_config *c)
+{
+	uint32_t a = c->otlp_timeout_ms;
+	uint32_t b = c->bsp_export_timeout_ms;
+	return !a || (b && b < a) ? b : a;
+}
+
+/* The URL without a user's name and password, as far as it fits. */
+static struct at_str shown_url(struct at_str url, char *dst, size_t room)
+{
+	struct at_endpoint e;
+	if (!at_endpoint_read(&e, url))
+		return AT_STR("(malformed URL)");
+	struct at_str rest = at_str_from(url, (size_t)(e.host.p - url.p));
+	struct at_str part[] = {e.scheme, AT_STR("://"), rest};
+	size_t n = 0;
+	if (e.host.p[-1] == '[')
+		part[1] = AT_STR("://[");
+	for (size_t i = 0; i < sizeof(part) / sizeof(part[0]); i++) {
+		part[i] = at_str_head(part[i], room - n);
+		memcpy(dst + n, part[i].p, part[i].n);
+		n += part[i].n;
+	}
+	return at_str(dst, n);
+}
+
+static void *open_otlp(const struct at_exporter_env *env)
+{
+	const struct at_config *c = env->config;
+	struct otlp *x = calloc(1, sizeof(*x));
+	char where[160];
+	struct at_http_options o = {
+		.url = c->otlp_url,
+		.headers = c->otlp_headers,
+		.user_agent = "libautotrace/" AT_VERSION " OTel-OTLP-Exporter-C/" AT_VERSION,
+		.content_type = c->otlp_protocol == AT_OTLP_JSON ? "application/json"
+								 : "application/x-protobuf",
+		.certificate = c->otlp_certificate,
+		.client_key = c->otlp_client_key,
+		.client_certificate = c->otlp_client_certificate,
+	};
+	if (!x)
+		return NULL;
+	x->json = c->otlp_protocol == AT_OTLP_JSON;
+	x->resource = env->resource;
+	at_health_open(&x->health, "otlp", shown_url(c->otlp_url, where, sizeof(where)),
+		       env->exiting);
+	if (at_otlp_frame_open(&x->frame, env->resource) &&
+	    at_post_open(&x->post, &o, c->otlp_gzip, limit_ms(c), env->exiting))
+		return x;
+	at_log(AT_LOG_WARN, "otlp: cannot be set up, spans are dropped");
+	at_otlp_frame_free(&x->frame);
+	free(x);
+	return NULL;
+}
+
+static void begin(void *self, struct at_batch *b)
+{
+	struct otlp *x = self;
+	if (x->json)
+		at_otlp_json_begin(&b->out, x->resource);
+	else
+		at_otlp_begin(&x->frame, &b->out);
+}
+
+static void add(void *self, struct at_batch *b, const struct at_span *s)
+{
+	struct otlp *x = self;
+	if (x->json)
+		at_otlp_json_add(&b->out, s, b->spans == 0);
+	else
+		at_otlp_add(&b->out, s);
+}
+
+static void close_body(void *self, struct at_batch *b)
+{
+	struct otlp *x = self;
+	if (x->json)
+		at_otlp_json_close(&b->out);
+	else
+		b->start = at_otlp_close(&x->frame, &b->out);
+}
+
+static void judge(struct otlp *x, const struct at_http_answer *a, uint32_t spans,
+		  struct at_result *ret)
+{
+	struct at_otlp_answer said;
+	if (a->fault != AT_HTTP_ANSWERED) {
+		ret->failed = spans;
+		at_health_set(&x->health, AT_HEALTH_UNREACHABLE, a->error);
+		return;
+	}
+	at_otlp_answer_read(&said, a);
+	if (at_retry_judge(a) != AT_RETRY_NONE) {
+		ret->failed = spans;
+		at_health_set(&x->health, a->status, said.message);
+		return;
+	}
+	ret->rejected = said.rejected < spans ? (uint32_t)said.rejected : spans;
+	ret->delivered = spans - ret->rejected;
+	bool partial = said.rejected || said.message[0];
+	at_health_set(&x->health, partial ? AT_HEALTH_PARTIAL : AT_HEALTH_GOOD, said.message);
+}
+
+static enum at_step step(void *self, struct at_batch *b, uint64_t now, struct at_result *ret)
+{
+	struct otlp *x = self;
+	const struct at_http_answer *a;
+	struct at_str body = at_str(b->out.p + b->start, b->out.n - b->start);
+	if (at_post_step(&x->post, body, now, &a) == AT_STEP_BUSY)
+		return AT_STEP_BUSY;
+	judge(x, a, b->spans, ret);
+	return AT_STEP_DONE;
+}
+
+static uint64_t next(void *self)
+{
+	const struct otlp *x = self;
+	return at_post_next(&x->post);
+}
+
+const struct at_exporter_ops at_otlp_ops = {
+	.name = "otlp",
+	.open = open_otlp,
+	.begin = begin,
+	.add = add,
+	.close = close_body,
+	.step = step,
+	.next = next,
+};

@@ -1,0 +1,155 @@
+/*
+ * Fed by at_export_offer on the program's threads, drained by the worker. Owns the ring, its birth
+ * and the bell. Not my job: what a record means.
+ *
+ * The worker sleeps like this: read the bell, look for work, arm a count, look again, sleep while
+ * the bell is unchanged. A producer commits, then looks whether the armed count is reached. A full
+ * fence on both sides makes one of them see the other. The producer that reaches the count disarms
+ * it, so one system call wakes for any number of spans.
+ */
+#include "export/queue.h"
+
+#include <limits.h>
+#include <linux/futex.h>
+#include <sys/syscall.h>
+#include <time.h>
+
+#include "base/ring.h"
+#include "libc/sys.h"
+
+/* Room in the ring for each record: twice what a span with fourteen attributes takes. */
+#define BYTES_PER_SPAN 1024u
+#define RING_MIN       (256u << 10)
+#define RING_MAX       (256u << 20)
+
+/* How often a thread yields while another one makes the ring. */
+#define BIRTH_YIELDS 1000
+
+enum birth { NOT_BORN, BEING_BORN, BORN };
+
+static struct at_ring ring;
+static uint32_t birth;     /* enum birth (atomic) */
+static uint32_t armed = 1; /* records that ring the bell (atomic) */
+static uint32_t bell;      /* futex word: counts rings (atomic) */
+
+void at_queue_wait_word(uint32_t *word, uint32_t seen, uint64_t timeout_ns)
+{
+	struct timespec t = {.tv_sec = (time_t)(timeout_ns / 1000000000u),
+			     .tv_nsec = (long)(timeout_ns % 1000000000u)};
+	at_sys6(SYS_futex, (long)word, FUTEX_WAIT_PRIVATE, (long)seen,
+		timeout_ns == UINT64_MAX ? 0 : (long)&t, 0, 0);
+}
+
+void at_queue_wake_word(uint32_t *word)
+{
+	at_sys6(SYS_futex, (long)word, FUTEX_WAKE_PRIVATE, INT_MAX, 0, 0, 0);
+}
+
+static size_t ring_bytes(uint32_t max_spans)
+{
+	uint64_t want = (uint64_t)max_spans * BYTES_PER_SPAN;
+	if (want < RING_MIN)
+		return RING_MIN;
+	return want > RING_MAX ? RING_MAX : (size_t)want;
+}
+
+/* True when the ring is there. A signal handler that interrupted its maker, or a system without
+ * memory, gets false after a bounded time. */
+static bool born(uint32_t max_spans)
+{
+	uint32_t expected = NOT_BORN;
+	if (__atomic_load_n(&birth, __ATOMIC_ACQUIRE) == BORN)
+		return true;
+	if (__atomic_compare_exchange_n(&birth, &expected, BEING_BORN, false, __ATOMIC_ACQ_REL,
+					__ATOMIC_ACQUIRE)) {
+		bool ok = at_ring_init(&ring, ring_bytes(max_spans), max_spans);
+		__atomic_store_n(&birth, ok ? BORN : NOT_BORN, __ATOMIC_RELEASE);
+		return ok;
+	}
+	for (int i = 0; i < BIRTH_YIELDS; i++) {
+		if (__atomic_load_n(&birth, __ATOMIC_ACQUIRE) == BORN)
+			return true;
+		at_sys(SYS_sched_yield, 0, 0, 0);
+	}
+	return false;
+}
+
+enum at_queue_put at_queue_put(const struct at_record_head *head, const char *name,
+			       const char *state, const char *attrs,
+			       const struct at_record_link *links, uint32_t max_spans)
+{
+	if (!born(max_spans))
+		return AT_QUEUE_FULL;
+	size_t n = at_record_size(head);
+	if (n > ring.size / 4)
+		return AT_QUEUE_TOO_LARGE;
+	void *place = at_ring_reserve(&ring, n);
+	if (!place)
+		return AT_QUEUE_FULL;
+	at_record_write(place, head, name, state, attrs, links);
+	uint32_t waiting = at_ring_commit(&ring, place);
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	uint32_t want = __atomic_load_n(&armed, __ATOMIC_RELAXED);
+	if (waiting >= want && __atomic_compare_exchange_n(&armed, &want, AT_QUEUE_SILENT, false,
+							   __ATOMIC_RELAXED, __ATOMIC_RELAXED))
+		at_queue_ring();
+	return AT_QUEUE_OK;
+}
+
+const void *at_queue_peek(size_t *ret_n)
+{
+	if (__atomic_load_n(&birth, __ATOMIC_ACQUIRE) != BORN)
+		return NULL;
+	return at_ring_peek(&ring, ret_n);
+}
+
+void at_queue_pop(void)
+{
+	at_ring_release(&ring);
+}
+
+uint32_t at_queue_count(void)
+{
+	return at_ring_count(&ring);
+}
+
+uint64_t at_queue_head(void)
+{
+	return __atomic_load_n(&ring.head, __ATOMIC_ACQUIRE);
+}
+
+uint64_t at_queue_tail(void)
+{
+	return __atomic_load_n(&ring.tail, __ATOMIC_ACQUIRE);
+}
+
+void at_queue_arm(uint32_t count)
+{
+	__atomic_store_n(&armed, count, __ATOMIC_RELAXED);
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+}
+
+uint32_t at_queue_bell(void)
+{
+	return __atomic_load_n(&bell, __ATOMIC_ACQUIRE);
+}
+
+void at_queue_sleep(uint32_t seen, uint64_t timeout_ns)
+{
+	at_queue_wait_word(&bell, seen, timeout_ns);
+}
+
+void at_queue_ring(void)
+{
+	__atomic_add_fetch(&bell, 1, __ATOMIC_RELEASE);
+	at_queue_wake_word(&bell);
+}
+
+void at_queue_after_fork(void)
+{
+	if (__atomic_load_n(&birth, __ATOMIC_ACQUIRE) == BORN)
+		at_ring_reset(&ring);
+	else
+		__atomic_store_n(&birth, NOT_BORN, __ATOMIC_RELEASE);
+	__atomic_store_n(&armed, 1, __ATOMIC_RELAXED);
+}

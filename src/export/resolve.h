@@ -1,0 +1,31 @@
+/*
+ * Names to addresses, kept: libcurl is given addresses, so that it never looks one up while a fork
+ * waits for it, and a forked child need not look up what its parent knew. The worker's thread only.
+ */
+#ifndef AT_EXPORT_RESOLVE_H
+#define AT_EXPORT_RESOLVE_H
+
+#include "base/bytes.h"
+
+/* Host and port of a URL; port by scheme when it has none. */
+struct at_endpoint {
+	struct at_str scheme;
+	struct at_str host; /* without brackets */
+	unsigned port;
+};
+
+/* False when the text is no URL with a host. Without "scheme://" in front, http is meant. */
+bool at_endpoint_read(struct at_endpoint *e, struct at_str url);
+
+/* "host:port:address,address…" as CURLOPT_RESOLVE takes it, NUL-terminated, valid until the next
+ * call for another host; empty when the host is an address already or means this machine. The name
+ * is looked up when it is not known, or when `again` is set. False when it cannot be found;
+ * *ret_error says why. */
+bool at_resolve(const struct at_endpoint *e, bool again, struct at_str *ret,
+		const char **ret_error);
+
+/* In a forked child: keeps what is known. When the parent was just looking up a name the child
+ * never looks up any: the C library's locks may be taken for good. */
+void at_resolve_after_fork(void);
+
+#endif

@@ -1,0 +1,20 @@
+/*
+ * Text from the wire made valid UTF-8, as protobuf strings and JSON demand: each byte that is not
+ * part of a well-formed sequence (RFC 3629; no surrogates, no overlong forms) becomes U+FFFD. Pure.
+ */
+#ifndef AT_EXPORT_UTF8_H
+#define AT_EXPORT_UTF8_H
+
+#include "base/bytes.h"
+
+/* Bytes of the well-formed sequence at p (1 to 4), 0 when there is none. */
+unsigned at_utf8_step(const char *p, size_t n);
+
+/* Length of the longest valid beginning; equal to s.n when all is valid. */
+size_t at_utf8_valid(struct at_str s);
+
+/* Bytes that at_utf8_fix writes for s; at most 3 * s.n. */
+size_t at_utf8_fixed_len(struct at_str s);
+size_t at_utf8_fix(char *dst, struct at_str s);
+
+#endif

@@ -1,0 +1,299 @@
+/*
+ * Fed by the queue, feeds the lanes. Runs on the thread it owns, from the first finished span to
+ * the end of the process. Not my job: the rules of a batch (lane.c) and how it is sent (the
+ * exporters).
+ *
+ *   look for work -> drain -> step every lane -> say how far we are -> nothing moved? sleep
+ *
+ * Spans leave the queue only while some lane is idle: while all are sending, the queue fills up to
+ * its limit and then refuses.
+ */
+#include "export/worker.h"
+
+#include "base/clock.h"
+#include "base/counter.h"
+#include "base/log.h"
+#include "base/thread.h"
+#include "config/config.h"
+#include "export/http.h"
+#include "export/lane.h"
+#include "export/queue.h"
+#include "processor/chain.h"
+#include "trace/resource.h"
+
+/* Handshakes of TLS and name service modules want more than the 256 KiB that would do otherwise. */
+#define STACK     (512u << 10)
+#define LANES     4
+#define NS_PER_MS 1000000u
+#define NS_PER_S  1000000000u
+/* Nobody can ring while we wait for the network: with an idle lane beside the busy one, look often.
+ */
+#define NETWORK_GLANCE (20 * NS_PER_MS)
+/* The wall clock is followed this often. */
+#define ANCHOR_EVERY (10ull * NS_PER_S)
+
+/* What the thread has; nobody else touches it but for the totals of the lanes. */
+struct worker {
+	struct at_lane lane[LANES];
+	unsigned lanes;        /* that are open */
+	struct at_chain chain; /* the processors */
+	struct at_span span;   /* the one being handled */
+	uint64_t since;        /* when the oldest span in the queue was noticed; 0: none */
+	uint64_t anchored;     /* when the clocks were last compared, monotonic ns */
+};
+
+/* What others may look at and ask for; all atomic. */
+struct shared {
+	uint32_t started;  /* 1: the thread was started */
+	uint32_t lanes;    /* open lanes, published once they are */
+	uint64_t retry_at; /* not before: after a refused start, monotonic ns */
+	uint64_t flush;    /* queue position that is asked to be settled */
+	uint64_t settled;  /* queue position that is settled */
+	uint32_t progress; /* futex word: changes with settled */
+	bool exiting;      /* the program ends */
+};
+
+static struct worker worker;
+static struct shared shared;
+static const struct at_config *config;
+static __thread bool is_self __attribute__((tls_model("initial-exec")));
+
+#define LOAD(field)     __atomic_load_n(&shared.field, __ATOMIC_ACQUIRE)
+#define STORE(field, v) __atomic_store_n(&shared.field, (v), __ATOMIC_RELEASE)
+
+static void open_lanes(struct worker *w, const struct at_exporter_env *env)
+{
+	static const struct {
+		unsigned bit; /* of config->exporters */
+		const struct at_exporter_ops *ops;
+	} rows[] = {
+#define AT_EXPORTER(bit, ops) {bit, &ops},
+#include "export/exporters.def"
+#undef AT_EXPORTER
+	};
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		if ((env->config->exporters & rows[i].bit) && w->lanes < LANES &&
+		    at_lane_open(&w->lane[w->lanes], rows[i].ops, env))
+			w->lanes++;
+	STORE(lanes, w->lanes);
+}
+
+static void set_up(struct worker *w)
+{
+	struct at_resource_user user = {
+		.service_name = config->service_name,
+		.attributes = config->resource_attributes,
+		.injected = config->injected_attributes,
+	};
+	bool bad = false;
+	struct at_resource *resource = at_resource_build(&user, &bad);
+	if (bad)
+		at_log(AT_LOG_WARN, "OTEL_RESOURCE_ATTRIBUTES cannot be decoded, ignored");
+	struct at_exporter_env env = {config, resource, &shared.exiting};
+	at_chain_open(&w->chain, config);
+	if (resource)
+		open_lanes(w, &env);
+	else
+		at_log(AT_LOG_ERROR, "no memory for the exporters: spans are dropped");
+}
+
+/* Hands the oldest record to all lanes. */
+static void hand_out(struct worker *w, const void *record, size_t n)
+{
+	struct at_span *s = &w->span;
+	if (!at_span_read(s, record, n)) {
+		at_count(drop_export_failed, 1);
+		return;
+	}
+	if (!at_chain_run(&w->chain, s)) {
+		at_count(drop_processor, 1);
+		return;
+	}
+	for (unsigned i = 0; i < w->lanes; i++)
+		at_lane_add(&w->lane[i], s, at_queue_tail(), w->since);
+	if (!w->lanes)
+		at_count(drop_export_failed, 1);
+}
+
+/* How many spans the idle lanes want: *ret_least make a drain worthwhile, the result is the most
+ * that is taken at once; 0 when all lanes are busy. *ret_delay: the shortest wait of an idle lane.
+ */
+static uint32_t wanted(const struct worker *w, uint32_t *ret_least, uint64_t *ret_delay)
+{
+	uint32_t most = w->lanes ? 0 : 1;
+	*ret_least = w->lanes ? UINT32_MAX : 1;
+	*ret_delay = UINT64_MAX;
+	for (unsigned i = 0; i < w->lanes; i++) {
+		const struct at_lane *l = &w->lane[i];
+		uint32_t room = at_lane_room(l);
+		if (!room)
+			continue;
+		uint32_t least = l->ops->prompt ? 1 : room;
+		most = room > most ? room : most;
+		*ret_least = least < *ret_least ? least : *ret_least;
+		*ret_delay = l->delay < *ret_delay ? l->delay : *ret_delay;
+	}
+	return most;
+}
+
+static bool drain(struct worker *w, uint64_t now, bool flush)
+{
+	uint32_t least;
+	uint64_t delay;
+	uint32_t most = wanted(w, &least, &delay);
+	uint32_t waiting = at_queue_count();
+	size_t n;
+	const void *record;
+	uint32_t taken = 0;
+	if (!waiting) {
+		w->since = 0;
+		return false;
+	}
+	if (!w->since)
+		w->since = now;
+	if (!most || (waiting < least && !flush && now < w->since + delay))
+		return false;
+	while (taken < most && (record = at_queue_peek(&n))) {
+		hand_out(w, record, n);
+		at_queue_pop();
+		taken++;
+	}
+	if (taken)
+		w->since = now;
+	return taken != 0;
+}
+
+/* Steps all lanes; publishes how far everything is settled. True when a lane got further. */
+static bool step_lanes(struct worker *w, uint64_t now, bool flush)
+{
+	uint64_t tail = at_queue_tail();
+	uint64_t settled = tail;
+	bool further = false;
+	for (unsigned i = 0; i < w->lanes; i++) {
+		struct at_lane *l = &w->lane[i];
+		uint64_t before = l->settled;
+		at_lane_step(l, now, flush, tail);
+		further = further || l->settled != before;
+		settled = l->settled < settled ? l->settled : settled;
+	}
+	if (settled != LOAD(settled)) {
+		STORE(settled, settled);
+		if (flush) {
+			__atomic_add_fetch(&shared.progress, 1, __ATOMIC_RELEASE);
+			at_queue_wake_word(&shared.progress);
+		}
+	}
+	return further;
+}
+
+/* Sleeps until somebody rings, the network moves or a lane is due. */
+static void rest(struct worker *w, uint32_t seen, uint64_t now)
+{
+	uint32_t least;
+	uint64_t delay;
+	uint32_t most = wanted(w, &least, &delay);
+	uint64_t until = most && w->since ? w->since + delay : UINT64_MAX;
+	bool network = false;
+	for (unsigned i = 0; i < w->lanes; i++) {
+		uint64_t next = at_lane_next(&w->lane[i]);
+		network = network || next == 0;
+		until = next && next < until ? next : until;
+	}
+	if (network && most && until > now + NETWORK_GLANCE)
+		until = now + NETWORK_GLANCE;
+	uint64_t timeout = until == UINT64_MAX ? UINT64_MAX : until > now ? until - now : 0;
+	if (network) {
+		at_http_wait(timeout);
+		return;
+	}
+	at_queue_arm(!most ? AT_QUEUE_SILENT : w->since ? least : 1);
+	uint32_t waiting = at_queue_count();
+	if (most && waiting && (!w->since || waiting >= least))
+		timeout = timeout < NS_PER_MS ? timeout : NS_PER_MS;
+	if (timeout)
+		at_queue_sleep(seen, timeout);
+	at_queue_arm(AT_QUEUE_SILENT);
+}
+
+static void *run(void *unused)
+{
+	struct worker *w = &worker;
+	(void)unused;
+	is_self = true;
+	set_up(w);
+	for (;;) {
+		uint32_t seen = at_queue_bell();
+		bool flush = LOAD(flush) > LOAD(settled);
+		uint64_t now = at_clock_now();
+		if (now - w->anchored > ANCHOR_EVERY) {
+			w->anchored = now;
+			at_clock_anchor();
+		}
+		bool moved = drain(w, now, flush);
+		if (!step_lanes(w, now, flush) && !moved)
+			rest(w, seen, now);
+	}
+	return NULL;
+}
+
+void at_worker_start(const struct at_config *c)
+{
+	uint32_t expected = 0;
+	if (at_clock_now() < LOAD(retry_at) ||
+	    !__atomic_compare_exchange_n(&shared.started, &expected, 1, false, __ATOMIC_ACQ_REL,
+					 __ATOMIC_ACQUIRE))
+		return;
+	config = c;
+	if (at_thread_start(run, NULL, STACK))
+		return;
+	if (!LOAD(retry_at))
+		at_log(AT_LOG_WARN, "the system refuses a thread: spans wait in the queue");
+	STORE(retry_at, at_clock_now() + NS_PER_S);
+	STORE(started, 0);
+}
+
+bool at_worker_running(void)
+{
+	return LOAD(started);
+}
+
+void at_worker_flush(uint64_t position)
+{
+	uint64_t old = LOAD(flush);
+	while (old < position && !__atomic_compare_exchange_n(&shared.flush, &old, position, false,
+							      __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
+		continue;
+	at_queue_ring();
+}
+
+void at_worker_exiting(void)
+{
+	STORE(exiting, true);
+}
+
+uint64_t at_worker_settled(void)
+{
+	return LOAD(settled);
+}
+
+uint32_t *at_worker_progress(void)
+{
+	return &shared.progress;
+}
+
+unsigned at_worker_lanes(const struct at_lane **ret)
+{
+	*ret = worker.lane;
+	return LOAD(lanes);
+}
+
+bool at_worker_is_self(void)
+{
+	return is_self;
+}
+
+void at_worker_after_fork(void)
+{
+	memset(&worker, 0, sizeof(worker));
+	memset(&shared, 0, sizeof(shared));
+}
