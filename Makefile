@@ -177,13 +177,15 @@ $(addprefix $(BUILD)/.deps-,test check demo bench): $(BUILD)/.deps-%: scripts/in
 -include $(addsuffix .d,$(UNIT) $(HELPERS) $(BENCHES) $(FUZZERS))
 
 test-programs: $(UNIT) $(HELPERS) $(BENCHES)
+run_unit = scripts/run-unit $(UNIT)
+run_e2e  = AUTOTRACE_BUILD=$(abspath $(BUILD)) scripts/run-e2e $(PYTHON)
+
 unit: $(UNIT) ## run the unit tests
-	$(Q)scripts/run-unit $(UNIT)
-
+	$(Q)$(run_unit)
 e2e: all $(HELPERS) | $(BUILD)/.deps-test ## run the end-to-end tests
-	$(Q)AUTOTRACE_BUILD=$(abspath $(BUILD)) scripts/run-e2e $(PYTHON)
-
-test: unit e2e ## run all tests
+	$(Q)$(run_e2e)
+test: all $(UNIT) $(HELPERS) | $(BUILD)/.deps-test ## run all tests
+	$(Q)failed=0; $(run_unit) || failed=1; $(run_e2e) || failed=1; exit $$failed
 
 check-asan: ## unit tests under AddressSanitizer
 	$(Q)$(MAKE) --no-print-directory BUILD=$(BUILD)/asan SAN=address unit
