@@ -280,7 +280,6 @@ def test_too_large_bodies(view):
     v = view("--quiet")
     zeros = b"\0" * (64 << 20)
     assert v.post(zeros + b"\0").status_code == 413
-    assert v.post(zeros + b"\0", {**PROTOBUF, "Expect": "100-continue"}).status_code == 413
     assert v.post((zeros[: 1 << 20] for _ in range(65))).status_code == 413
     assert v.post(gzip.compress(zeros + b"\0", 1), {**PROTOBUF, "Content-Encoding": "gzip"}).status_code == 413
     assert v.post(gzip.compress(zeros, 1), {**PROTOBUF, "Content-Encoding": "gzip"}).status_code == 400
@@ -288,6 +287,20 @@ def test_too_large_bodies(view):
     bomb = gzip.compress(b"\x0a\x00" * (32 << 20), 1)
     assert v.post(bomb, {**PROTOBUF, "Content-Encoding": "gzip"}).status_code == 413
     assert alive(v)
+
+
+def test_who_asks_before_sending_is_told_at_once(view):
+    v = view("--quiet")
+    head = b"POST /v1/traces HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Type: application/x-protobuf\r\n"
+    with socket.create_connection(("127.0.0.1", v.port), 5) as s:
+        s.sendall(head + b"Content-Length: 67108865\r\n\r\n")
+        assert s.recv(1000).startswith(b"HTTP/1.1 413")
+    body = request(span())
+    with socket.create_connection(("127.0.0.1", v.port), 5) as s:
+        s.sendall(head + b"Content-Length: %d\r\n\r\n" % len(body))
+        assert s.recv(1000).startswith(b"HTTP/1.1 100")
+        s.sendall(body)
+        assert s.recv(1000).startswith(b"HTTP/1.1 200")
 
 
 def test_deep_nesting_is_refused(view):
