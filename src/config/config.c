@@ -108,10 +108,10 @@ static void set_defaults(struct at_config *c, struct at_value_arena *arena)
 	c->attr_value_limit = SIZE_MAX;
 	for (int i = 0; i < OPTIONS; i++) {
 		struct at_str *text = (struct at_str *)((char *)c + options[i].offset);
+		if (types[options[i].type].is_text && !text->p)
+			*text = AT_STR("");
 		if (options[i].fallback.n)
 			read_value(c, i, options[i].fallback, arena, &item);
-		else if (types[options[i].type].is_text && !text->p)
-			*text = AT_STR("");
 	}
 }
 

@@ -82,8 +82,9 @@ struct at_config {
 /* Reads the environment `envp` (NULL-terminated; NULL is welcome) by the rules of the OpenTelemetry
  * specification: an empty value is an unset one, a malformed one leaves what there was and makes a
  * warning. Copies what it keeps to `arena` (`room` bytes, which must live as long as *c); a value
- * that does not fit counts as malformed. With AUTOTRACE_DISABLED=true nothing else is looked at.
- * False when *c says disabled. Takes microseconds: no malloc, no getenv, no locale. */
+ * that does not fit counts as malformed (the defaults alone need 128 bytes). With
+ * AUTOTRACE_DISABLED=true nothing else is looked at. False when *c says disabled. Takes
+ * microseconds: no malloc, no getenv, no locale. */
 bool at_config_load(struct at_config *c, const char *const *envp, char *arena, size_t room);
 
 /* Logs the collected warnings, a line each (AT_LOG_WARN). Any thread. */

@@ -413,7 +413,13 @@ static void what_does_not_fit_is_told(void **state)
 	assert_int_equal(c.warnings, 0);
 	assert_int_equal(c.warnings_lost, 1);
 	assert_true(at_config_load(&c, envp, small, 0));
-	assert_non_null(c.otlp_url.p);
+	for (size_t i = 0; i < ROWS; i++) {
+		const struct at_str *text = (const void *)((char *)&c + rows[i].offset);
+		assert_true(!rows[i].is_text || (text->p && text->p[text->n] == 0));
+	}
+	assert_true(at_config_load(&c, NULL, small, 128));
+	assert_string_equal(c.otlp_url.p, "http://localhost:4318/v1/traces");
+	assert_string_equal(c.console_file.p, "stdout");
 }
 
 static void too_many_warnings_are_counted(void **state)

@@ -20,8 +20,7 @@ static void good_ones(void **state)
 	static const char *const cases[] = {
 		"k=v",
 		"userId=alice,serverNode=DF%2028,isProduction=false",
-		"key1=value1;property1;property2, key2 = value2, key3=value3; "
-		"propertyKey=propertyValue",
+		"key1=value1;property1;property2, key2 = value2, key3=v; propertyKey=v",
 		"k=",
 		"k=a=b==",
 		"k = v",
