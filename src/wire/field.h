@@ -6,8 +6,8 @@
 
 #include "base/bytes.h"
 
-/* The enum at_field of a header name in any case, or -1 when it is none of ours. The name holds no byte
- * below 0x21. */
+/* The enum at_field of a header name in any case, or -1 when it is none of ours. The name holds no
+ * byte below 0x21. */
 int at_field_find(struct at_str name);
 
 #endif

@@ -25,8 +25,8 @@ enum at_http1_then {
 
 /* Called in stream order from within at_http1_feed. */
 struct at_http1_sink {
-	/* First byte of a message (empty lines before it are not it, and count nowhere). It fires on a
-	 * first byte that can begin one: AT_HTTP1_STOP_NOT_HTTP may still follow. */
+	/* First byte of a message (empty lines before it are not it, and count nowhere). It fires
+	 * on a first byte that can begin one: AT_HTTP1_STOP_NOT_HTTP may still follow. */
 	void (*begin)(void *ctx);
 	/* The head is complete. 1xx responses but 101 are followed by another head of the same
 	 * message: no end() comes between. */
@@ -38,14 +38,13 @@ struct at_http1_sink {
 };
 
 enum at_http1_state {
-	AT_HTTP1_IDLE,   /* at a message boundary */
-	AT_HTTP1_HEAD,   /* inside first line or headers, collected in hold; hold is empty between
-			       * a 1xx head and the next head of the same message */
-	AT_HTTP1_LENGTH, /* body, `left` bytes to go */
-	AT_HTTP1_CHUNK_SIZE,  /* chunk-size line */
-	AT_HTTP1_CHUNK_DATA,  /* chunk data, `left` bytes to go */
-	AT_HTTP1_CHUNK_END,   /* CRLF behind chunk data */
-	AT_HTTP1_TRAILER,     /* trailer lines */
+	AT_HTTP1_IDLE,       /* at a message boundary */
+	AT_HTTP1_HEAD,       /* inside a head, collected in hold; hold is empty behind a 1xx head */
+	AT_HTTP1_LENGTH,     /* body, `left` bytes to go */
+	AT_HTTP1_CHUNK_SIZE, /* chunk-size line */
+	AT_HTTP1_CHUNK_DATA, /* chunk data, `left` bytes to go */
+	AT_HTTP1_CHUNK_END,  /* CRLF behind chunk data */
+	AT_HTTP1_TRAILER,    /* trailer lines */
 	AT_HTTP1_UNTIL_CLOSE, /* body ends with the stream */
 	AT_HTTP1_STOPPED      /* observation has ended: see stop */
 };
@@ -81,25 +80,26 @@ void at_http1_init(struct at_http1 *h, enum at_wire_half half);
 bool at_http1_feed(struct at_http1 *h, const char *data, size_t n, const struct at_http1_sink *sink,
 		   void *ctx);
 
-/* n bytes of body went by whose content nobody has (sendfile, splice). False as above; inside a head
- * or chunk framing this ends the observation (malformed: the bytes cannot be followed). */
+/* n bytes of body went by whose content nobody has (sendfile, splice). False as above; inside a
+ * head or chunk framing this ends the observation (malformed: the bytes cannot be followed). */
 bool at_http1_skip(struct at_http1 *h, uint64_t n, const struct at_http1_sink *sink, void *ctx);
 
 /* The stream has ended (EOF, shutdown, close): a close-delimited message ends here (end() is
  * called); anything else unfinished stays unfinished. Returns true when the stream ended at a
- * message boundary or by the end of a close-delimited message. */
+ * message boundary, by the end of a close-delimited message, or as a tunnel. */
 bool at_http1_eof(struct at_http1 *h, const struct at_http1_sink *sink, void *ctx);
 
-/* The other direction has turned this connection into a tunnel (101, or 2xx to CONNECT): opaque from
- * here on, stop is AT_HTTP1_STOP_TUNNEL unless observation had ended before. No callback. */
+/* The other direction has turned this connection into a tunnel (101, or 2xx to CONNECT): opaque
+ * from here on, stop is AT_HTTP1_STOP_TUNNEL unless observation had ended before. No callback. */
 void at_http1_tunnel(struct at_http1 *h);
 
 /* Gives hold's memory back. */
 void at_http1_free(struct at_http1 *h);
 
-/* A quick look at the first bytes of an unknown stream: 1 this is an HTTP/1 request, 0 not yet clear,
- * -1 certainly not. Requests: "<method> " of 1 to 24 letters, and at the first line's end " HTTP/1.x"
- * (0 until that line is complete). Agrees with at_http1_feed: -1 is where it says NOT_HTTP. */
+/* A quick look at the first bytes of an unknown stream: 1 this is an HTTP/1 request, 0 not yet
+ * clear, -1 certainly not. Requests: a method of 1 to 24 letters, one space, and a version
+ * HTTP/1.x at the first line's end (0 until that line is complete). Agrees with at_http1_feed: -1
+ * is where it says NOT_HTTP. */
 int at_http1_looks_like_request(struct at_str first);
 
 /* The same for a response: 1 as soon as "HTTP/1." stands there. */
@@ -109,31 +109,41 @@ int at_http1_looks_like_response(struct at_str first);
 
 /* Where the next request head in [data, data+n) can be changed. */
 struct at_http1_plan {
-	bool complete; /* a request head ends inside these bytes (or ends_at_cr); m is filled */
-	struct at_message
-		m; /* its message; slices point into data when starts_here, else into joined */
-	size_t insert_at; /* offset in data of the empty line's first byte: new header lines
-			       * go here, so that bytes of the application remain behind them */
-	bool insertable;  /* false when the empty line began before data: nothing can be added */
-	bool starts_here; /* the request's first byte lies in data (not in earlier bytes) */
-	size_t begin_at;  /* offset in data of its first byte when starts_here */
-	size_t next_at;   /* offset in data of the first byte behind the head */
-	bool ends_at_cr; /* data ends with the CR of the empty line, its LF is still to come: the last
-			       * moment to insert. m is filled as if the LF stood there. The same head
-			       * is found once more, not insertable, when that LF is looked at. */
-	struct at_buf joined; /* the whole head when it began before data (!starts_here); owned */
-	size_t joined_from; /* offset in joined of data's first byte: a slice of m at p >= joined.p +
-			       * joined_from lies at data + (p - joined.p - joined_from) */
-	struct at_http1 after; /* the state behind this head, without hold: the engine's own */
+	/* A request head ends inside these bytes (or ends_at_cr); m is filled. */
+	bool complete;
+	/* Its message; slices point into data when starts_here, else into joined. */
+	struct at_message m;
+	/* Offset in data of the empty line's first byte: new header lines go here, so that bytes of
+	 * the application remain behind them. */
+	size_t insert_at;
+	/* False when the empty line began before data: nothing can be added. */
+	bool insertable;
+	/* The request's first byte lies in data (not in earlier bytes). */
+	bool starts_here;
+	/* Offset in data of its first byte when starts_here. */
+	size_t begin_at;
+	/* Offset in data of the first byte behind the head. */
+	size_t next_at;
+	/* Data ends with the CR of the empty line, its LF is still to come: the last moment to
+	 * insert. m is filled as if the LF stood there. The same head is found once more, not
+	 * insertable, when that LF is looked at. */
+	bool ends_at_cr;
+	/* The whole head when it began before data (!starts_here); owned. */
+	struct at_buf joined;
+	/* Offset in joined of data's first byte: a slice of m at p >= joined.p + joined_from lies
+	 * at data + (p - joined.p - joined_from). */
+	size_t joined_from;
+	/* The state behind this head, without hold: the engine's own. */
+	struct at_http1 after;
 };
 
 /* Looks at the bytes a client is about to write, h being the state before them, and finds the first
  * request head that ends inside data, starting to look at offset `from`: 0, or next_at of the head
- * before, then with the same plan that call filled (pipelined requests; bodies between are skipped by
- * their framing, each byte is looked at once). h and its hold stay as they are. False when no head ends
- * inside (plan->complete is false), when the bytes are no HTTP/1, when h is a response half, or when
- * there is no memory for `joined`. Every plan goes to at_http1_plan_free in the end, whatever was
- * returned. */
+ * before, then with the same plan that call filled (pipelined requests; bodies between are skipped
+ * by their framing, each byte is looked at once). h and its hold stay as they are. False when no
+ * head ends inside (plan->complete is false), when the bytes are no HTTP/1, when h is a response
+ * half, or when there is no memory for `joined`. Every plan goes to at_http1_plan_free in the end,
+ * whatever was returned. */
 bool at_http1_look(const struct at_http1 *h, const char *data, size_t n, size_t from,
 		   struct at_http1_plan *plan);
 

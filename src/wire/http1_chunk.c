@@ -2,10 +2,13 @@
  * Chunked bodies (RFC 9112, 7.1), one byte or many at a time; nothing of them is kept. Fed by
  * http1.c on the caller's thread. Payload goes by uncopied in http1.c (CHUNK_DATA).
  *
- *   CHUNK_SIZE   size ──digits──> digits ──' ' HT ';'──> extension ──CR──> cr ──LF──> CHUNK_DATA,
- * TRAILER └──────────CR────────────────────────^ CHUNK_END    size ──CR──> cr ──LF──> CHUNK_SIZE
- *   TRAILER      line ──text──> text ──LF──> line;   line ──CR──> cr ──LF──> end of message
- *                                └──CR──> text_cr ──LF──> line
+ *   CHUNK_SIZE  start ─digits─> digits ─' ' HT ';'─> text ─CR─> cr ─LF─> CHUNK_DATA
+ *                                  └─────────CR─────────────────────^     or, size 0, TRAILER
+ *
+ *   CHUNK_END   start ─CR─> cr ─LF─> CHUNK_SIZE
+ *
+ *   TRAILER     start ─text─> text ─CR─> text_cr ─LF─> start
+ *                 └─CR─> cr ─LF─> end of the message
  *
  * A lone LF ends every one of these lines, as it does for nginx and Go; a CR without LF is
  * malformed, and so is a size that a 63-bit count cannot hold.
@@ -15,11 +18,11 @@
 
 /* Values of h->sub. */
 enum chunk_sub {
-	SUB_START,     /* at the beginning of the line */
-	SUB_DIGITS,    /* behind the first digit of a size */
-	SUB_EXTENSION, /* behind the size; inside a trailer line */
-	SUB_CR,        /* behind the CR that ends the line */
-	SUB_TEXT_CR    /* behind the CR of a trailer line that is not empty */
+	SUB_START,  /* at the beginning of the line */
+	SUB_DIGITS, /* behind the first digit of a size */
+	SUB_TEXT,   /* behind the size; inside a trailer line */
+	SUB_CR,     /* behind the CR that ends the line */
+	SUB_TEXT_CR /* behind the CR of a trailer line that is not empty */
 };
 
 /* Takes this many bytes of framing. */
@@ -62,7 +65,7 @@ static bool size_byte(struct at_http1 *h, char c)
 	}
 	if (h->sub == SUB_START || (c != ';' && c != ' ' && c != '\t'))
 		return false;
-	h->sub = SUB_EXTENSION;
+	h->sub = SUB_TEXT;
 	return true;
 }
 
@@ -70,7 +73,7 @@ size_t at_http1_chunk_size_step(struct at_http1_run *run, const char *p, size_t 
 {
 	struct at_http1 *h = run->h;
 	for (size_t i = 0; i < n; i++) {
-		if (h->sub == SUB_EXTENSION)
+		if (h->sub == SUB_TEXT)
 			i = (size_t)(at_scan(p + i, p + n, '\r', '\n') - p);
 		if (i == n)
 			break;
@@ -82,7 +85,7 @@ size_t at_http1_chunk_size_step(struct at_http1_run *run, const char *p, size_t 
 			return malformed(h, n);
 		if (p[i] == '\r' && h->sub != SUB_START)
 			h->sub = SUB_CR;
-		else if (h->sub != SUB_EXTENSION && !size_byte(h, p[i]))
+		else if (h->sub != SUB_TEXT && !size_byte(h, p[i]))
 			return malformed(h, n);
 	}
 	return take(h, n);
@@ -107,7 +110,7 @@ size_t at_http1_trailer_step(struct at_http1_run *run, const char *p, size_t n)
 {
 	struct at_http1 *h = run->h;
 	for (size_t i = 0; i < n; i++) {
-		if (h->sub == SUB_EXTENSION)
+		if (h->sub == SUB_TEXT)
 			i = (size_t)(at_scan(p + i, p + n, '\r', '\n') - p);
 		if (i == n)
 			break;
@@ -124,7 +127,7 @@ size_t at_http1_trailer_step(struct at_http1_run *run, const char *p, size_t n)
 		else if (p[i] == '\r')
 			h->sub = empty ? SUB_CR : SUB_TEXT_CR;
 		else
-			h->sub = SUB_EXTENSION;
+			h->sub = SUB_TEXT;
 	}
 	return take(h, n);
 }

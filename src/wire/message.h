@@ -30,11 +30,11 @@ struct at_message {
 	uint8_t version;        /* 10 = HTTP/1.0, 11 = HTTP/1.1 */
 	uint16_t status;        /* responses: 100..999 */
 	struct at_str method;   /* requests: as sent */
-	struct at_str
-		target; /* requests: origin-, absolute-, authority- or asterisk-form, as sent */
+	struct at_str target;   /* requests: any of the four forms, as sent */
 	struct at_str block;    /* header lines, each with its line end, without the empty line */
 	uint64_t head_bytes;    /* first line, header lines and empty line, on the wire */
-	uint64_t declared_body; /* Content-Length; UINT64_MAX when not declared */
+	uint64_t declared_body; /* Content-Length; UINT64_MAX: none, or Transfer-Encoding overrules
+				 */
 	bool chunked;           /* Transfer-Encoding ends in chunked */
 	struct at_field_value field[AT_FIELDS]; /* known fields */
 };

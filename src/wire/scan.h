@@ -1,6 +1,6 @@
 /*
- * Searching for the byte that ends something, sixteen bytes at a step where the machine can. Read by the
- * engines of this room on the caller's thread; no state, never reads at or behind `end`.
+ * Searching for the byte that ends something, sixteen bytes at a step where the machine can. Read
+ * by the engines of this room on the caller's thread; no state, never reads at or behind `end`.
  */
 #ifndef AT_WIRE_SCAN_H
 #define AT_WIRE_SCAN_H
