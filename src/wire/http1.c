@@ -4,7 +4,7 @@
  * lock; owns h->hold. Not its job: which response belongs to which request.
  *
  *   IDLE ──first byte──> HEAD ──head──┬─ no body ───────────────────────────────> end, IDLE
- *     ^                   ^  │        ├─> LENGTH ── left is 0 ──────────────────> end, IDLE
+ *     ^                   ^   │       ├─> LENGTH ── left is 0 ──────────────────> end, IDLE
  *     │                   └1xx┘       ├─> CHUNK_SIZE <── CHUNK_END <─ CHUNK_DATA
  *   CR, LF                            │       │  └──── size > 0 ────────^
  *                                     │       └─ size 0 ─> TRAILER ── empty line ─> end, IDLE
