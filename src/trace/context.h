@@ -8,7 +8,7 @@
 #include "base/bytes.h"
 
 #define AT_FLAG_SAMPLED 0x01u
-#define AT_FLAG_RANDOM 0x02u
+#define AT_FLAG_RANDOM  0x02u
 /* B3's debug flag: not a W3C bit, kept beside them so that it can be sent on; never put into a
  * traceparent. */
 #define AT_FLAG_DEBUG 0x80u

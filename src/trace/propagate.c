@@ -78,10 +78,14 @@ size_t at_propagate_inject(unsigned set, unsigned present, const struct at_conte
 	struct lines l = {dst, 0, cap};
 	char b3[AT_B3_MAX];
 	bool identified = wanted & AT_PROPAGATE_TRACECONTEXT && add_traceparent(&l, c);
-	if (wanted & AT_PROPAGATE_B3)
-		add(&l, b3, at_b3_write_single(b3, c));
-	if (wanted & AT_PROPAGATE_B3MULTI)
-		add(&l, b3, at_b3_write_multi(b3, c));
+	if (wanted & AT_PROPAGATE_B3) {
+		size_t n = at_b3_write_single(b3, c);
+		add(&l, b3, n);
+	}
+	if (wanted & AT_PROPAGATE_B3MULTI) {
+		size_t n = at_b3_write_multi(b3, c);
+		add(&l, b3, n);
+	}
 	if (identified)
 		add_tracestate(&l, tracestate);
 	if (wanted & AT_PROPAGATE_BAGGAGE)

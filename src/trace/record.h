@@ -51,14 +51,14 @@ struct at_record_head {
 	uint16_t name_len;      /* bytes */
 	uint16_t state_len;     /* bytes of tracestate */
 	uint16_t reserved;
-	uint32_t attr_bytes;    /* bytes of all attributes */
+	uint32_t attr_bytes; /* bytes of all attributes */
 };
 
 struct at_record_attr {
-	uint16_t key;     /* enum at_key */
-	uint8_t type;     /* enum at_attr_type */
-	uint8_t key_len;  /* length of the literal key, 0 otherwise */
-	uint32_t len;     /* payload bytes: text length, or 8 for numbers, 1 for bool */
+	uint16_t key;    /* enum at_key */
+	uint8_t type;    /* enum at_attr_type */
+	uint8_t key_len; /* length of the literal key, 0 otherwise */
+	uint32_t len;    /* payload bytes: text length, or 8 for numbers, 1 for bool */
 };
 
 struct at_record_link {
@@ -104,13 +104,13 @@ void at_record_write(void *dst, const struct at_record_head *head, const char *n
 #define AT_SPAN_LINKS_MAX 8
 
 struct at_attr {
-	struct at_str key;      /* name: static or borrowed */
-	uint16_t key_id;        /* enum at_key, AT_KEY_LITERAL for others */
-	uint8_t type;           /* enum at_attr_type */
-	struct at_str str;      /* AT_ATTR_STRING, AT_ATTR_STRING_LIST: borrowed */
+	struct at_str key; /* name: static or borrowed */
+	uint16_t key_id;   /* enum at_key, AT_KEY_LITERAL for others */
+	uint8_t type;      /* enum at_attr_type */
+	struct at_str str; /* AT_ATTR_STRING, AT_ATTR_STRING_LIST: borrowed */
 	union {
-		int64_t i;      /* AT_ATTR_INT, AT_ATTR_BOOL (0 or 1) */
-		double d;       /* AT_ATTR_DOUBLE */
+		int64_t i; /* AT_ATTR_INT, AT_ATTR_BOOL (0 or 1) */
+		double d;  /* AT_ATTR_DOUBLE */
 	};
 };
 

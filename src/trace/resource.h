@@ -8,9 +8,9 @@
 #include "base/bytes.h"
 
 struct at_resource_attr {
-	struct at_str key;  /* owned by the resource, or static */
-	struct at_str str;  /* text value when is_int is false */
-	int64_t i;          /* value when is_int */
+	struct at_str key; /* owned by the resource, or static */
+	struct at_str str; /* text value when is_int is false */
+	int64_t i;         /* value when is_int */
 	bool is_int;
 };
 

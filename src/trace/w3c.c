@@ -92,6 +92,8 @@ size_t at_propagate_state(struct at_str tracestate, char *dst, size_t cap)
 		total += m.n + (count > 0);
 		member[count++] = m;
 	}
+	if (count == 0)
+		return 0;
 	while (total > cap)
 		if (!leave_out(member, &count, &total, 128))
 			leave_out(member, &count, &total, 0);
