@@ -26,8 +26,8 @@ void at_caption_duration(char text[AT_CAPTION_DURATION], uint64_t ns, bool ascii
 	else if (s < 60)
 		snprintf(text, AT_CAPTION_DURATION, "%.2f s", s);
 	else if (s < 3600 * 1000.0)
-		snprintf(text, AT_CAPTION_DURATION, "%.0f m %02.0f s", (double)(ns / 60000000000u),
-			 (double)(ns / 1000000000u % 60));
+		snprintf(text, AT_CAPTION_DURATION, "%" PRIu64 " m %02" PRIu64 " s",
+			 ns / 60000000000u, ns / 1000000000u % 60);
 	else
 		snprintf(text, AT_CAPTION_DURATION, "%.0f h", s / 3600);
 }

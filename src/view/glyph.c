@@ -174,8 +174,9 @@ size_t at_glyph_columns(struct at_str text, bool ascii, size_t enough)
 static void print_point(FILE *out, uint32_t point)
 {
 	char bytes[ENCODED_MAX];
+	size_t n = encode(bytes, point);
 
-	fwrite(bytes, 1, encode(bytes, point), out);
+	fwrite(bytes, 1, n, out);
 }
 
 size_t at_glyph_print(FILE *out, struct at_str text, bool ascii, size_t columns)

@@ -66,7 +66,7 @@ static bool try_address(struct at_listen *to, const struct addrinfo *at)
 
 static bool describe(struct at_listen *to)
 {
-	struct sockaddr_storage address;
+	struct sockaddr_storage address = {0};
 	socklen_t size = sizeof(address);
 	struct place place;
 	bool six;

@@ -59,6 +59,13 @@ static struct at_trace_list *list_of(struct at_store *store, const struct at_tra
 	return trace->n == trace->drawn ? &store->drawn : &store->pending;
 }
 
+static void free_trace(struct at_trace *trace)
+{
+	at_region_free(&trace->region);
+	free(trace->spans);
+	free(trace);
+}
+
 static void forget(struct at_store *store, struct at_trace *trace)
 {
 	struct at_trace **at = bucket_of(store, trace->id);
@@ -70,9 +77,7 @@ static void forget(struct at_store *store, struct at_trace *trace)
 	store->traces--;
 	store->spans -= trace->n;
 	store->bytes -= trace->counted;
-	at_region_free(&trace->region);
-	free(trace->spans);
-	free(trace);
+	free_trace(trace);
 }
 
 /* Makes room at the cost of another trace than `except`. False: there is no other. */
@@ -283,12 +288,20 @@ void at_store_mark_drawn(struct at_store *store, struct at_trace *trace)
 	list_append(list_of(store, trace), trace);
 }
 
+static void free_list(struct at_trace_list *list)
+{
+	struct at_trace *trace = list->oldest, *newer;
+
+	for (; trace; trace = newer) {
+		newer = trace->newer;
+		free_trace(trace);
+	}
+}
+
 void at_store_free(struct at_store *store)
 {
-	while (store->drawn.oldest)
-		forget(store, store->drawn.oldest);
-	while (store->pending.oldest)
-		forget(store, store->pending.oldest);
+	free_list(&store->drawn);
+	free_list(&store->pending);
 	free(store->buckets);
-	store->buckets = NULL;
+	*store = (struct at_store){0};
 }

@@ -28,7 +28,7 @@ bool at_trouble_parse(struct at_trouble *trouble, const char *text)
 			return false;
 	}
 	trouble->status = (unsigned int)status;
-	strcpy(trouble->retry_after, after);
+	memcpy(trouble->retry_after, after, strlen(after) + 1);
 	return true;
 }
 
