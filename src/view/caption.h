@@ -7,7 +7,7 @@
 
 #include "view/store.h"
 
-#define AT_CAPTION_DURATION 16
+#define AT_CAPTION_DURATION 24
 #define AT_CAPTION_NOTE     640
 #define AT_CAPTION_SERVICE  256
 
