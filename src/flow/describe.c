@@ -6,6 +6,7 @@
 #include "flow/describe.h"
 
 #include "flow/boot.h"
+#include "flow/talk.h"
 #include "flow/target.h"
 
 /* The methods of the conventions; case-sensitive. */
@@ -108,24 +109,26 @@ static void put_captured(struct at_exchange *x, const struct at_message *m, stru
 static void reserve(struct at_exchange *x, const struct at_message *m, struct at_str captures)
 {
 	const struct at_field_value *f = m->field;
-	size_t n = 512 + 2 * m->target.n + m->method.n + f[AT_FIELD_host].value.n +
+	size_t n = 320 + 2 * m->target.n + m->method.n + f[AT_FIELD_host].value.n +
 		   f[AT_FIELD_user_agent].value.n + f[AT_FIELD_forwarded].value.n +
 		   f[AT_FIELD_x_forwarded_for].value.n + f[AT_FIELD_x_forwarded_host].value.n +
 		   f[AT_FIELD_x_forwarded_proto].value.n;
 	at_exchange_room(x, captures.n ? n + 2 * m->block.n : n);
 }
 
-void at_describe_server(struct at_exchange *x, const struct at_message *m,
-			const struct at_endpoint *peer)
+/* What requests on one connection have alike, remembered or made now. */
+static void mark_fixed(struct at_exchange *x)
 {
-	const struct at_field_value *f = m->field;
+	x->fixed_bytes = x->attrs.n;
+	x->fixed_attrs = x->attrs.count;
+}
+
+static void put_server_fixed(struct at_exchange *x, const struct at_message *m,
+			     const struct at_endpoint *peer)
+{
 	struct at_origin origin = at_target_origin(m);
-	struct at_target target = at_target_parse(m->target);
 	char text[AT_ENDPOINT_TEXT];
-	reserve(x, m, at_boot.config.capture_server_request);
 	put_method(x, m->method);
-	put_some(x, AT_KEY_url_path, target.path);
-	put_some(x, AT_KEY_url_query, target.query);
 	at_attrs_str(&x->attrs, AT_KEY_url_scheme, origin.scheme);
 	put_authority(x, origin.authority, at_str_eq(origin.scheme, AT_STR("https")) ? 443 : 80);
 	if (origin.client.n)
@@ -134,8 +137,28 @@ void at_describe_server(struct at_exchange *x, const struct at_message *m,
 		put_some(x, AT_KEY_client_address, at_str(text, at_endpoint_text(peer, text)));
 	put_peer(x, peer);
 	put_version(x, m);
-	put_some(x, AT_KEY_user_agent_original, f[AT_FIELD_user_agent].value);
-	put_captured(x, m, at_boot.config.capture_server_request, AT_STR("http.request.header."));
+	put_some(x, AT_KEY_user_agent_original, m->field[AT_FIELD_user_agent].value);
+}
+
+void at_describe_server(struct at_exchange *x, const struct at_message *m,
+			const struct at_endpoint *peer)
+{
+	struct at_str captures = at_boot.config.capture_server_request;
+	struct at_target target = at_target_parse(m->target);
+	struct at_repeat *repeat = &x->talk->repeat;
+	reserve(x, m, captures);
+	if (!at_repeat_fits(m, captures)) {
+		put_server_fixed(x, m, peer);
+	} else {
+		if (!at_repeat_use(repeat, m, &x->attrs)) {
+			put_server_fixed(x, m, peer);
+			at_repeat_make(repeat, m, &x->attrs);
+		}
+		mark_fixed(x);
+	}
+	put_some(x, AT_KEY_url_path, target.path);
+	put_some(x, AT_KEY_url_query, target.query);
+	put_captured(x, m, captures, AT_STR("http.request.header."));
 }
 
 /* url.full: the target when it is a whole URL, else put together with the authority. */
@@ -151,25 +174,39 @@ static void put_url(struct at_exchange *x, const struct at_message *m, struct at
 	at_attrs_join(&x->attrs, AT_KEY_url_full, parts, 3);
 }
 
+static void put_client_fixed(struct at_exchange *x, const struct at_message *m,
+			     const struct at_endpoint *peer, struct at_str host, unsigned port)
+{
+	put_method(x, m->method);
+	put_authority(x, at_target_authority(host), port);
+	put_peer(x, peer);
+	put_version(x, m);
+	put_some(x, AT_KEY_user_agent_original, m->field[AT_FIELD_user_agent].value);
+}
+
 void at_describe_client(struct at_exchange *x, const struct at_message *m,
 			const struct at_endpoint *peer)
 {
-	const struct at_field_value *f = m->field;
+	struct at_str captures = at_boot.config.capture_client_request;
 	struct at_target target = at_target_parse(m->target);
-	struct at_str host = target.authority.n ? target.authority : f[AT_FIELD_host].value;
-	struct at_endpoint known = *peer;
+	struct at_str host = target.authority.n ? target.authority : m->field[AT_FIELD_host].value;
+	struct at_repeat *repeat = &x->talk->repeat;
+	unsigned port = host.n ? 80 : peer->port;
 	char text[AT_ENDPOINT_TEXT];
 	if (!host.n)
-		host = at_str(text, at_endpoint_text(&known, text));
-	reserve(x, m, at_boot.config.capture_client_request);
-	put_method(x, m->method);
-	put_authority(x, at_target_authority(host),
-		      f[AT_FIELD_host].value.n || target.authority.n ? 80 : peer->port);
+		host = at_str(text, at_endpoint_text(peer, text));
+	reserve(x, m, captures);
+	if (!at_repeat_fits(m, captures)) {
+		put_client_fixed(x, m, peer, host, port);
+	} else {
+		if (!at_repeat_use(repeat, m, &x->attrs)) {
+			put_client_fixed(x, m, peer, host, port);
+			at_repeat_make(repeat, m, &x->attrs);
+		}
+		mark_fixed(x);
+	}
 	put_url(x, m, host);
-	put_peer(x, peer);
-	put_version(x, m);
-	put_some(x, AT_KEY_user_agent_original, f[AT_FIELD_user_agent].value);
-	put_captured(x, m, at_boot.config.capture_client_request, AT_STR("http.request.header."));
+	put_captured(x, m, captures, AT_STR("http.request.header."));
 }
 
 void at_describe_response(struct at_exchange *x, const struct at_message *m)
@@ -221,7 +258,7 @@ enum at_span_status at_describe_end(struct at_exchange *x, const char *error_typ
 {
 	char code[20];
 	unsigned fails_from = x->kind == AT_SPAN_SERVER ? 500 : 400;
-	at_exchange_room(x, 320);
+	at_exchange_room(x, 192);
 	if (x->status)
 		at_attrs_int(&x->attrs, AT_KEY_http_response_status_code, x->status);
 	if (at_boot.config.sizes)

@@ -87,7 +87,7 @@ static void release(struct at_exchange *x)
 				   __ATOMIC_RELEASE);
 	if (x->talk)
 		at_talk_remove(x->talk, x);
-	__atomic_add_fetch(&x->generation, 1, __ATOMIC_RELEASE);
+	__atomic_store_n(&x->generation, x->generation + 1, __ATOMIC_RELEASE);
 	at_buf_free(&x->carried);
 	at_pool_put(x->block);
 	at_slab_put(x);
@@ -147,6 +147,8 @@ static void offer(struct at_exchange *x, const char *error_type)
 		.name_len = x->method_len,
 		.state_len = (uint16_t)x->state_len,
 		.attr_bytes = x->attrs.n,
+		.fixed_attrs = x->fixed_attrs,
+		.fixed_bytes = x->fixed_bytes,
 	};
 	memcpy(head.trace_id, x->ctx.trace_id, sizeof(head.trace_id));
 	memcpy(head.span_id, x->ctx.span_id, sizeof(head.span_id));

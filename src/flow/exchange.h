@@ -30,7 +30,7 @@ enum at_rule {
 	AT_RULES
 };
 
-#define AT_EXCHANGE_INLINE 640 /* attribute bytes that need no block of their own */
+#define AT_EXCHANGE_INLINE 704 /* attribute bytes that need no block of their own */
 
 struct at_exchange;
 
@@ -73,6 +73,8 @@ struct at_exchange {
 	struct at_buf carried;     /* tracestate, then baggage, to send on */
 	uint32_t state_len;        /* bytes of tracestate at the start of carried */
 	struct at_attrs attrs;     /* attributes so far; in inline_room or in block */
+	uint32_t fixed_bytes;      /* of these, the leading ones that repeat on this connection */
+	uint16_t fixed_attrs;      /* and how many they are */
 	char *block;               /* attribute memory from the pool, or NULL */
 	char method_name[28];      /* as the span's name says it */
 	uint8_t method_len;        /* bytes of method_name */

@@ -143,6 +143,7 @@ static void talk_free(struct at_talk *t)
 	at_http1_free(&t->response);
 	at_buf_free(&t->tail);
 	at_buf_free(&t->overlay);
+	at_repeat_free(&t->repeat);
 	t->conn->talk = NULL;
 	at_slab_put(t);
 }

@@ -13,6 +13,7 @@
 
 #include "conn/conn.h"
 #include "flow/exchange.h"
+#include "flow/repeat.h"
 #include "wire/http1.h"
 
 /* Exchanges outstanding on one connection at most (pipelining). */
@@ -31,6 +32,7 @@ struct at_talk {
 	struct at_exchange *first;   /* oldest unanswered exchange */
 	struct at_exchange *last;    /* youngest */
 	struct at_exchange *asking;  /* whose request is going by now */
+	struct at_repeat repeat;  /* attributes that its requests have alike */
 	struct at_buf tail;          /* bytes of ours that the kernel has not taken yet */
 	struct at_buf overlay;       /* bytes that replace the application's next ones */
 };

@@ -50,8 +50,9 @@ struct at_record_head {
 	uint16_t links;         /* count */
 	uint16_t name_len;      /* bytes */
 	uint16_t state_len;     /* bytes of tracestate */
-	uint16_t reserved;
-	uint32_t attr_bytes; /* bytes of all attributes */
+	uint16_t fixed_attrs;   /* leading attributes that repeat from span to span */
+	uint32_t attr_bytes;    /* bytes of all attributes */
+	uint32_t fixed_bytes;   /* bytes of the leading fixed_attrs: worth remembering when encoded */
 };
 
 struct at_record_attr {
