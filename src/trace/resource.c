@@ -143,8 +143,7 @@ static bool set_list(struct at_resource *r, struct at_str list, char *scratch)
 			    !decode(at_str_trim(at_str_head(entry, (size_t)equals)), scratch,
 				    &key) ||
 			    !decode(at_str_trim(at_str_from(entry, (size_t)equals + 1)),
-				    scratch + key.n, &value) ||
-			    key.n == 0)
+				    scratch + key.n, &value))
 				return false;
 			if (pass)
 				set(r, key, value);

@@ -212,6 +212,21 @@ static void lists_of_headers(void **state)
 	assert_string_equal(s.p, "b=c");
 }
 
+static void texts_fit_with_their_nul_or_not_at_all(void **state)
+{
+	char room[8];
+	struct at_str s = AT_STR_NONE;
+	(void)state;
+	for (size_t n = 0; n < sizeof(room); n++) {
+		struct at_value_arena a = {room, n};
+		bool kept = at_value_keep(&a, &s, AT_STR("ab"), AT_STR_NONE, AT_STR("cd"));
+		assert_int_equal(kept, n >= 5);
+		assert_int_equal(a.room, kept ? n - 5 : n);
+		assert_ptr_equal(a.p, kept ? room + 5 : room);
+	}
+	assert_string_equal(s.p, "abcd");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -222,6 +237,7 @@ int main(void)
 		cmocka_unit_test(lists_of_propagators),
 		cmocka_unit_test(lists_of_exporters),
 		cmocka_unit_test(lists_of_headers),
+		cmocka_unit_test(texts_fit_with_their_nul_or_not_at_all),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

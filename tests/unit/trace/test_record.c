@@ -205,6 +205,20 @@ static void what_does_not_fit_is_counted(void **state)
 	assert_int_equal(a.dropped, 2);
 }
 
+static void the_count_must_agree_with_the_bytes(void **state)
+{
+	static struct at_span s;
+	struct at_attrs a = attrs(sizeof(attr_mem), 128);
+	(void)state;
+	at_attrs_int(&a, AT_KEY_server_port, 1);
+	at_attrs_int(&a, AT_KEY_client_port, 2);
+	assert_true(at_span_read(&s, block, write_block(&a, "x", "", 1)));
+	a.count = 1;
+	assert_false(at_span_read(&s, block, write_block(&a, "x", "", 1)));
+	a.count = 3;
+	assert_false(at_span_read(&s, block, write_block(&a, "x", "", 1)));
+}
+
 static void surplus_of_a_record_is_counted(void **state)
 {
 	static struct at_span s;
@@ -257,6 +271,7 @@ int main(void)
 		cmocka_unit_test(damaged_at_every_byte),
 		cmocka_unit_test(refused_heads),
 		cmocka_unit_test(what_does_not_fit_is_counted),
+		cmocka_unit_test(the_count_must_agree_with_the_bytes),
 		cmocka_unit_test(surplus_of_a_record_is_counted),
 		cmocka_unit_test(attributes_are_set_and_taken_away),
 	};
