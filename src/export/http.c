@@ -21,6 +21,7 @@
 #include "export/resolve.h"
 #include "export/socket.h"
 #include "libc/bundle.h"
+#include "libc/floor.h"
 
 #define ANSWER_MAX (4u << 20)
 /* Memory that the body of an answer keeps. */
@@ -424,7 +425,7 @@ void at_http_fork_prepare(void)
 	struct timespec until;
 	clock_gettime(CLOCK_REALTIME, &until);
 	until.tv_sec += FORK_PATIENCE_S;
-	prepared = pthread_mutex_timedlock(&lock, &until) == 0;
+	prepared = at_floor_has_threads() && pthread_mutex_timedlock(&lock, &until) == 0;
 }
 
 void at_http_fork_parent(void)

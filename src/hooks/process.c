@@ -11,6 +11,7 @@
 #include "flow/boot.h"
 #include "hooks/hook.h"
 #include "hooks/trampoline.h"
+#include "libc/floor.h"
 
 _Static_assert(offsetof(struct at_thread, in_vfork) == 4, "trampoline.S knows the place");
 
@@ -19,7 +20,7 @@ int at_hook_dlopen_mask = ~RTLD_DEEPBIND;
 /* Listed twice, the first copy in the order of look-up works and the others stay asleep. */
 static bool is_first_copy(void)
 {
-	void *first = dlsym(RTLD_DEFAULT, "autotrace_version");
+	void *first = at_floor_dlsym_first("autotrace_version");
 	return !first || first == (void *)autotrace_version;
 }
 

@@ -166,6 +166,19 @@ void *at_floor_walk_next(const char *name)
 	return search.found;
 }
 
+void *at_floor_walk_first(const char *name)
+{
+	struct search search = {.name = name, .hash = gnu_hash(name), .after_us = true};
+
+	dl_iterate_phdr(visit, &search);
+	return search.found;
+}
+
+void *at_floor_dlsym_first(const char *name)
+{
+	return dlsym != NULL ? dlsym(RTLD_DEFAULT, name) : at_floor_walk_first(name);
+}
+
 void *at_floor_dlsym_next(const char *name)
 {
 	return dlsym != NULL ? dlsym(RTLD_NEXT, name) : at_floor_walk_next(name);

@@ -33,6 +33,9 @@ static void walk_finds_what_dlsym_finds(void **state)
 		if (at_floor_walk_next(names[i]) != expected)
 			fail_msg("%s: the walk and dlsym differ", names[i]);
 		assert_ptr_equal(at_floor_dlsym_next(names[i]), expected);
+		expected = dlsym(RTLD_DEFAULT, names[i]);
+		assert_ptr_equal(at_floor_walk_first(names[i]), expected);
+		assert_ptr_equal(at_floor_dlsym_first(names[i]), expected);
 	}
 }
 
