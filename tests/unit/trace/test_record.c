@@ -219,6 +219,21 @@ static void the_count_must_agree_with_the_bytes(void **state)
 	assert_false(at_span_read(&s, block, write_block(&a, "x", "", 1)));
 }
 
+static void texts_are_joined_or_left_out_whole(void **state)
+{
+	static const struct at_str parts[] = {{"http://h", 8}, {NULL, 0}, {"/path", 5}, {"?q", 2}};
+	static struct at_span s;
+	(void)state;
+	for (uint32_t room = 0; room < 25; room++) {
+		struct at_attrs a = attrs(room, 128);
+		at_attrs_join(&a, AT_KEY_url_full, parts, 4);
+		assert_int_equal(a.count, room >= 8 + 15);
+		assert_int_equal(a.dropped, room < 8 + 15);
+		assert_true(at_span_read(&s, block, write_block(&a, "x", "", 0)));
+		assert_true(!a.count || at_str_eq(s.attr[0].str, AT_STR("http://h/path?q")));
+	}
+}
+
 static void surplus_of_a_record_is_counted(void **state)
 {
 	static struct at_span s;
@@ -272,6 +287,7 @@ int main(void)
 		cmocka_unit_test(refused_heads),
 		cmocka_unit_test(what_does_not_fit_is_counted),
 		cmocka_unit_test(the_count_must_agree_with_the_bytes),
+		cmocka_unit_test(texts_are_joined_or_left_out_whole),
 		cmocka_unit_test(surplus_of_a_record_is_counted),
 		cmocka_unit_test(attributes_are_set_and_taken_away),
 	};
