@@ -213,7 +213,7 @@ install: all ## install below PREFIX (/usr/local), honouring DESTDIR
 	install -m 755 $(BUILD)/libautotrace.so $(DESTDIR)$(PREFIX)/lib/
 	install -m 755 $(BUILD)/autotrace $(BUILD)/autotrace-view $(DESTDIR)$(PREFIX)/bin/
 	install -m 644 include/autotrace.h $(DESTDIR)$(PREFIX)/include/
-	install -m 644 README.md LICENSE CHANGELOG.md $(DESTDIR)$(PREFIX)/share/doc/autotrace/
+	install -m 644 $(wildcard README.md LICENSE CHANGELOG.md) $(DESTDIR)$(PREFIX)/share/doc/autotrace/
 uninstall: ## remove what install put there
 	rm -f $(DESTDIR)$(PREFIX)/lib/libautotrace.so $(DESTDIR)$(PREFIX)/include/autotrace.h
 	rm -f $(addprefix $(DESTDIR)$(PREFIX)/bin/,autotrace autotrace-view)
