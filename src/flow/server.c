@@ -36,40 +36,44 @@ static struct at_str joined(const struct at_message *m, enum at_field field, str
 	return at_buf_str(join);
 }
 
-/* tracestate and baggage that are sent on with every call of this request. */
-static void carry(struct at_exchange *x, struct at_str tracestate, struct at_str baggage,
-		  bool with_state)
+/* tracestate, sent on with every call of this request. */
+static void carry_state(struct at_exchange *x, const struct at_message *m)
 {
-	uint32_t room;
-	if (with_state && tracestate.n) {
-		size_t cap = tracestate.n < AT_STATE_MAX ? tracestate.n : AT_STATE_MAX;
-		char *block = at_pool_get(cap, &room);
-		if (block) {
-			size_t n = at_propagate_state(tracestate, block, cap);
-			if (at_buf_add(&x->carried, block, n, AT_STATE_MAX))
-				x->state_len = (uint32_t)n;
-			at_pool_put(block);
-		}
+	struct at_buf join = { 0 };
+	struct at_str state = joined(m, AT_FIELD_tracestate, AT_STR("tracestate"), &join);
+	size_t cap = state.n < AT_STATE_MAX ? state.n : AT_STATE_MAX;
+	char *block = cap ? at_pool_get(cap, NULL) : NULL;
+	if (block) {
+		size_t n = at_propagate_state(state, block, cap);
+		if (at_buf_add(&x->carried, block, n, AT_STATE_MAX))
+			x->state_len = (uint32_t)n;
+		at_pool_put(block);
 	}
+	at_buf_free(&join);
+}
+
+/* baggage, likewise; behind tracestate. */
+static void carry_baggage(struct at_exchange *x, const struct at_message *m)
+{
+	struct at_buf join = { 0 };
+	struct at_str baggage = joined(m, AT_FIELD_baggage, AT_STR("baggage"), &join);
 	if (baggage.n && at_propagate_baggage_ok(baggage))
 		at_buf_add(&x->carried, baggage.p, baggage.n, AT_POOL_MAX);
+	at_buf_free(&join);
 }
 
 static void identify(struct at_exchange *x, const struct at_message *m)
 {
 	unsigned set = at_boot.config.propagators;
-	struct at_buf states = { 0 };
-	struct at_buf baggages = { 0 };
+	const struct at_field_value *f = m->field;
 	struct at_carrier in = {
-		.traceparent = m->field[AT_FIELD_traceparent].value,
-		.traceparent_count = m->field[AT_FIELD_traceparent].count,
-		.tracestate = joined(m, AT_FIELD_tracestate, AT_STR("tracestate"), &states),
-		.baggage = joined(m, AT_FIELD_baggage, AT_STR("baggage"), &baggages),
-		.b3 = m->field[AT_FIELD_b3].value,
-		.x_b3_traceid = m->field[AT_FIELD_x_b3_traceid].value,
-		.x_b3_spanid = m->field[AT_FIELD_x_b3_spanid].value,
-		.x_b3_sampled = m->field[AT_FIELD_x_b3_sampled].value,
-		.x_b3_flags = m->field[AT_FIELD_x_b3_flags].value,
+		.traceparent = f[AT_FIELD_traceparent].value,
+		.traceparent_count = f[AT_FIELD_traceparent].count,
+		.b3 = f[AT_FIELD_b3].value,
+		.x_b3_traceid = f[AT_FIELD_x_b3_traceid].value,
+		.x_b3_spanid = f[AT_FIELD_x_b3_spanid].value,
+		.x_b3_sampled = f[AT_FIELD_x_b3_sampled].value,
+		.x_b3_flags = f[AT_FIELD_x_b3_flags].value,
 	};
 	struct at_context remote = { 0 };
 	bool has_parent = at_propagate_extract(set, &in, &remote);
@@ -88,11 +92,11 @@ static void identify(struct at_exchange *x, const struct at_message *m)
 	x->ctx.deferred = false;
 	x->ctx.flags = (uint8_t)((x->ctx.flags & ~AT_FLAG_SAMPLED) |
 				 (x->recording ? AT_FLAG_SAMPLED : 0));
-	carry(x, in.tracestate, (set & AT_PROPAGATE_BAGGAGE) ? in.baggage : AT_STR_NONE,
-	      has_parent && (set & AT_PROPAGATE_TRACECONTEXT));
-	at_buf_free(&states);
-	at_buf_free(&baggages);
 	x->recording = x->recording && at_boot.exporting;
+	if (has_parent && (set & AT_PROPAGATE_TRACECONTEXT) && f[AT_FIELD_tracestate].count)
+		carry_state(x, m);
+	if ((set & AT_PROPAGATE_BAGGAGE) && f[AT_FIELD_baggage].count)
+		carry_baggage(x, m);
 }
 
 static enum at_http1_then head(void *ctx, const struct at_message *m)

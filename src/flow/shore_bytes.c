@@ -96,9 +96,20 @@ void at_shore_received(const struct msghdr *msg)
 	}
 }
 
+/* A server's answers are never changed: seen without the lock, since a role once known stays. */
+static bool answers(int fd)
+{
+	uintptr_t word = at_fdmap_get(fd);
+	return word >= AT_FD_TAGS &&
+	       __atomic_load_n(&((struct at_conn *)word)->role, __ATOMIC_RELAXED) ==
+		       AT_CONN_SERVER;
+}
+
 struct at_edits *at_shore_plan(int fd, const struct iovec *iov, size_t count)
 {
 	int saved = errno;
+	if (answers(fd))
+		return NULL;
 	struct at_edits *edits = NULL;
 	at_thread_enter();
 	struct at_conn *c = at_conn_lock(fd);
