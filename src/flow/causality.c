@@ -30,6 +30,12 @@ void at_causality_resume(const struct at_exchange *call)
 	}
 }
 
+void at_causality_give_up(const struct at_exchange *call)
+{
+	if (worker.looped)
+		at_causality_resume(call);
+}
+
 void at_causality_wait(bool several)
 {
 	worker.current = (struct at_ref){ 0 };

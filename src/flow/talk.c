@@ -5,7 +5,9 @@
 #include "flow/talk.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/syscall.h>
+#include <time.h>
 
 #include "base/clock.h"
 #include "base/counter.h"
@@ -262,6 +264,8 @@ void at_talk_failed(struct at_conn *c, int fd, int error)
 	if (!t)
 		return;
 	t->fd = fd;
+	if (c->role == AT_CONN_CLIENT && t->first)
+		at_causality_give_up(t->first);
 	close_row(t, true);
 }
 
@@ -274,6 +278,15 @@ void at_talk_half_closed(struct at_conn *c, int fd)
 	at_http1_eof(&t->response, &responses, t);
 }
 
+/* Whether the peer has left, which a program that waits by events can know without a read. */
+static bool has_hung_up(int fd)
+{
+	struct pollfd look = { .fd = fd, .events = POLLRDHUP };
+	struct timespec now = { 0 };
+	return at_sys6(SYS_ppoll, (long)&look, 1, (long)&now, 0, 0, 0) == 1 &&
+	       (look.revents & (POLLRDHUP | POLLHUP | POLLERR));
+}
+
 void at_talk_gone(struct at_conn *c, int fd)
 {
 	struct at_talk *t = c->talk;
@@ -282,6 +295,10 @@ void at_talk_gone(struct at_conn *c, int fd)
 	t->fd = fd;
 	if (c->role == AT_CONN_SERVER)
 		at_http1_eof(&t->response, &responses, t);
+	if (c->role == AT_CONN_SERVER && t->first)
+		c->eof = c->eof || has_hung_up(fd);
+	if (c->role == AT_CONN_CLIENT && t->first)
+		at_causality_give_up(t->first);
 	if (c->again && (at_sys(SYS_fcntl, fd, F_GETFL, 0) & O_NONBLOCK))
 		c->again = false;
 	close_row(t, true);
