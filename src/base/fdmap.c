@@ -17,8 +17,8 @@ uintptr_t *at_fdmap_pages[AT_FDMAP_PAGES];
 /* Our own descriptors are few; this makes "any of ours in this range" cheap. */
 #define OWN_MAX 16
 static struct {
-	int taken;       /* descriptor + 1; 0: free place (atomic) */
-	uint64_t id[2];  /* device and inode it had */
+	int taken;      /* descriptor + 1; 0: free place, -1: being filled (atomic) */
+	uint64_t id[2]; /* device and inode it had */
 } own[OWN_MAX];
 
 static uintptr_t *word_of(int fd)
@@ -93,10 +93,11 @@ void at_fdmap_own(int fd)
 {
 	for (int i = 0; i < OWN_MAX; i++) {
 		int none = 0;
-		if (!__atomic_compare_exchange_n(&own[i].taken, &none, fd + 1, false,
-						 __ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
+		if (!__atomic_compare_exchange_n(&own[i].taken, &none, -1, false, __ATOMIC_ACQ_REL,
+						 __ATOMIC_RELAXED))
 			continue;
 		identify(fd, own[i].id);
+		__atomic_store_n(&own[i].taken, fd + 1, __ATOMIC_RELEASE);
 		at_fdmap_swap(fd, AT_FD_OWN);
 		return;
 	}
@@ -127,14 +128,16 @@ void at_fdmap_disown(int fd)
 	}
 }
 
-bool at_fdmap_owns_in(unsigned first, unsigned last)
+int at_fdmap_own_in(unsigned first, unsigned last)
 {
+	int lowest = -1;
 	for (int i = 0; i < OWN_MAX; i++) {
-		int n = __atomic_load_n(&own[i].taken, __ATOMIC_RELAXED);
-		if (n && (unsigned)(n - 1) >= first && (unsigned)(n - 1) <= last)
-			return true;
+		int fd = __atomic_load_n(&own[i].taken, __ATOMIC_RELAXED) - 1;
+		if (fd >= 0 && (unsigned)fd >= first && (unsigned)fd <= last &&
+		    (lowest < 0 || fd < lowest))
+			lowest = fd;
 	}
-	return false;
+	return lowest;
 }
 
 int at_fdmap_move_high(int fd)

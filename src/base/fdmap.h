@@ -50,8 +50,8 @@ void at_fdmap_disown(int fd);
  * is disowned: it is the program's. Ask before each use of a descriptor of ours. */
 bool at_fdmap_is_own(int fd);
 
-/* Whether there are descriptors of ours in [first, last]. */
-bool at_fdmap_owns_in(unsigned first, unsigned last);
+/* The lowest descriptor of ours in [first, last], or -1. */
+int at_fdmap_own_in(unsigned first, unsigned last);
 
 /* Moves a descriptor of ours out of the way of the program: a close-on-exec duplicate with a high
  * number, marked as ours; the low one is closed. Returns the new one, or the old one (marked as

@@ -17,7 +17,10 @@
 #define LINE 512
 
 static enum at_log_level threshold = AT_LOG_WARN;
-static int private_fd = -1;     /* our copy of stderr, or -1 */
+/* Our copy of stderr, UNOPENED (plain fd 2 will do), or LOST: fd 2 is not asked any more. */
+#define UNOPENED (-1)
+#define LOST     (-2)
+static int private_fd = UNOPENED;
 
 void at_log_set_level(enum at_log_level level)
 {
@@ -32,14 +35,12 @@ enum at_log_level at_log_get_level(void)
 void at_log_open(void)
 {
 	long fd = at_sys(SYS_fcntl, 2, 1030 /* F_DUPFD_CLOEXEC */, 3);
-	if (fd < 0)
-		return;
-	private_fd = at_fdmap_move_high((int)fd);
+	private_fd = fd < 0 ? LOST : at_fdmap_move_high((int)fd);
 }
 
 int at_log_fd(void)
 {
-	return private_fd;
+	return private_fd < 0 ? -1 : private_fd;
 }
 
 /* A line in the making. */
@@ -119,12 +120,9 @@ static const char *convert(struct line *l, const char *f, va_list *args)
 
 static int target(void)
 {
-	if (private_fd < 0)
-		return 2;
-	if (at_fdmap_is_own(private_fd))
-		return private_fd;
-	private_fd = -1;
-	return -1;
+	if (private_fd >= 0 && !at_fdmap_is_own(private_fd))
+		private_fd = LOST;
+	return private_fd == UNOPENED ? 2 : private_fd;
 }
 
 void at_log(enum at_log_level level, const char *format, ...)

@@ -1,6 +1,7 @@
 /*
  * One clear line on stderr, "autotrace: PID: text\n", by one raw write on a private copy of the
- * descriptor that stderr was at start (fd 2 can become somebody's data file). No stdio, no malloc;
+ * descriptor that stderr was at start (fd 2 can become somebody's data file; when the copy is lost,
+ * or there was no stderr, nothing is written). No stdio, no malloc;
  * any thread, any context; errno is kept. Lines are cut at 512 bytes; foreign control characters
  * are replaced by '?'.
  */
@@ -15,7 +16,8 @@ enum at_log_level { AT_LOG_NONE, AT_LOG_ERROR, AT_LOG_WARN, AT_LOG_INFO, AT_LOG_
 void at_log_set_level(enum at_log_level level);
 enum at_log_level at_log_get_level(void);
 
-/* Remembers the present stderr (F_DUPFD_CLOEXEC, moved high). Called once at start. */
+/* Remembers the present stderr (F_DUPFD_CLOEXEC, moved high). Called once at start inside a traced
+ * program; programs of our own may go without. */
 void at_log_open(void);
 
 /* The descriptor of the private copy, or -1. It is one of ours: see base/fdmap.h. */

@@ -192,21 +192,27 @@ bool at_shore_closing_range(unsigned first, unsigned last)
 	at_fdmap_each(first, last, forget_one, NULL);
 	at_thread_leave();
 	errno = saved;
-	return at_fdmap_owns_in(first, last);
+	return at_fdmap_own_in(first, last) >= 0;
 }
 
 bool at_shore_next_piece(unsigned *first, unsigned last, unsigned *ret_last)
 {
-	while (*first <= last && at_fdmap_get((int)*first) == AT_FD_OWN && *first != ~0u)
-		(*first)++;
-	if (*first > last)
-		return false;
-	unsigned end = *first;
-	while (end < last && at_fdmap_owns_in(end + 1, last) &&
-	       at_fdmap_get((int)(end + 1)) != AT_FD_OWN)
-		end++;
-	*ret_last = at_fdmap_owns_in(end + 1, last) ? end : last;
-	return true;
+	for (;;) {
+		int own = *first <= last ? at_fdmap_own_in(*first, last) : -1;
+		if (own < 0) {
+			*ret_last = last;
+			return *first <= last;
+		}
+		if ((unsigned)own > *first) {
+			*ret_last = (unsigned)own - 1;
+			return true;
+		}
+		/* One that is ours no longer is closed like any other. */
+		*ret_last = *first;
+		if (!at_fdmap_is_own(own))
+			return true;
+		++*first;
+	}
 }
 
 void at_shore_duplicated(int from, int to)

@@ -1,0 +1,180 @@
+/*
+ * The log: its lines, its levels, and that they reach the stderr of the start or nobody.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/fdmap.h"
+#include "base/log.h"
+
+static char said[4096];
+
+/* Runs fn in a child whose stderr is a pipe; what it writes there is in `said`. */
+static int listen_to(void (*fn)(void))
+{
+	int ends[2], status;
+	size_t n = 0;
+	assert_int_equal(pipe(ends), 0);
+	pid_t child = fork();
+	if (child == 0) {
+		dup2(ends[1], 2);
+		close(ends[0]);
+		close(ends[1]);
+		fn();
+		_exit(0);
+	}
+	close(ends[1]);
+	for (ssize_t got; (got = read(ends[0], said + n, sizeof(said) - 1 - n)) > 0;)
+		n += (size_t)got;
+	said[n] = '\0';
+	close(ends[0]);
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_int_equal(status, 0);
+	return (int)child;
+}
+
+static void every_conversion(void)
+{
+	const char *volatile nothing = NULL;
+	at_log_open();
+	errno = 77;
+	at_log(AT_LOG_ERROR, "%s|%.*s|%d|%u|%lu|%llu|%zu|%x|%c|%%", "text", 3, "abcdef", -5, 6u,
+	       7ul, 18446744073709551615ull, (size_t)9, 0xbeefu, '!');
+	at_log(AT_LOG_WARN, "%s %ld", nothing, -2147483649l);
+	if (errno != 77)
+		_exit(1);
+}
+
+static void conversions_and_errno(void **state)
+{
+	char expected[256];
+	(void)state;
+	int pid = listen_to(every_conversion);
+	snprintf(expected, sizeof(expected),
+		 "autotrace: %d: text|abc|-5|6|7|18446744073709551615|9|beef|!|%%\n"
+		 "autotrace: %d: (none) -2147483649\n",
+		 pid, pid);
+	assert_string_equal(said, expected);
+}
+
+static void foreign(void)
+{
+	char text[3000];
+	memset(text, 'x', sizeof(text));
+	memcpy(text, "a\n\033[31m\tb\x7f", 10);
+	at_log_open();
+	at_log(AT_LOG_WARN, "%.*s", (int)sizeof(text), text);
+}
+
+static void a_line_is_one_line_and_has_an_end(void **state)
+{
+	(void)state;
+	listen_to(foreign);
+	assert_int_equal(strlen(said), 512);
+	assert_ptr_equal(strchr(said, '\n'), said + 511);
+	assert_non_null(strstr(said, ": a??[31m?b?xxx"));
+}
+
+static void quiet(void)
+{
+	at_log_open();
+	at_log(AT_LOG_INFO, "no");
+	at_log_set_level(AT_LOG_NONE);
+	at_log(AT_LOG_ERROR, "no");
+	at_log_set_level(AT_LOG_DEBUG);
+	at_log(AT_LOG_DEBUG, "yes");
+	if (at_log_get_level() != AT_LOG_DEBUG)
+		_exit(1);
+}
+
+static void levels(void **state)
+{
+	(void)state;
+	listen_to(quiet);
+	assert_non_null(strstr(said, ": yes\n"));
+	assert_null(strstr(said, "no"));
+}
+
+/* fd 2 becomes a data file: it gets none of ours, the old stderr does. */
+static void stderr_given_away(void)
+{
+	at_log_open();
+	int own = at_log_fd();
+	int data = open("/dev/shm", O_TMPFILE | O_RDWR, 0600);
+	if (own < 3 || at_fdmap_get(own) != AT_FD_OWN || data < 0)
+		_exit(1);
+	dup2(data, 2);
+	at_log(AT_LOG_WARN, "kept");
+	if (lseek(data, 0, SEEK_END) != 0)
+		_exit(2);
+	dup2(data, own); /* and now the copy is taken too */
+	for (int i = 0; i < 3; i++)
+		at_log(AT_LOG_WARN, "lost");
+	if (lseek(data, 0, SEEK_END) != 0)
+		_exit(3);
+	if (at_log_fd() != -1)
+		_exit(4);
+}
+
+static void the_program_s_files_get_none_of_it(void **state)
+{
+	(void)state;
+	listen_to(stderr_given_away);
+	assert_non_null(strstr(said, ": kept\n"));
+	assert_null(strstr(said, "lost"));
+}
+
+/* A daemon's start: stderr is closed, and the next file gets its number. */
+static void no_stderr_at_all(void)
+{
+	close(2);
+	at_log_open();
+	int data = open("/dev/shm", O_TMPFILE | O_RDWR, 0600);
+	if (data != 2)
+		_exit(1);
+	at_log(AT_LOG_ERROR, "nobody hears");
+	if (lseek(data, 0, SEEK_END) != 0)
+		_exit(2);
+}
+
+static void without_stderr_nothing_is_said(void **state)
+{
+	(void)state;
+	listen_to(no_stderr_at_all);
+	assert_string_equal(said, "");
+}
+
+static void never_opened(void)
+{
+	at_log(AT_LOG_ERROR, "plain");
+}
+
+/* The programs that are ours alone never open the log: their stderr is theirs. */
+static void unopened_it_is_plain_stderr(void **state)
+{
+	(void)state;
+	listen_to(never_opened);
+	assert_non_null(strstr(said, ": plain\n"));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(conversions_and_errno),
+		cmocka_unit_test(a_line_is_one_line_and_has_an_end),
+		cmocka_unit_test(levels),
+		cmocka_unit_test(the_program_s_files_get_none_of_it),
+		cmocka_unit_test(without_stderr_nothing_is_said),
+		cmocka_unit_test(unopened_it_is_plain_stderr),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
