@@ -147,7 +147,7 @@ static void take_off(struct at_lane *l, uint64_t now, bool flush)
 	l->waiting -= l->flying->spans;
 }
 
-bool at_lane_step(struct at_lane *l, uint64_t now, bool flush, uint64_t drained)
+void at_lane_step(struct at_lane *l, uint64_t now, bool flush, uint64_t drained)
 {
 	for (;;) {
 		struct at_result result = {0};
@@ -157,12 +157,11 @@ bool at_lane_step(struct at_lane *l, uint64_t now, bool flush, uint64_t drained)
 			break;
 		if (l->flying->spans &&
 		    l->ops->step(l->self, l->flying, now, &result) == AT_STEP_BUSY)
-			return true;
+			return;
 		settle(l, &result);
 	}
 	if (!l->open)
 		l->settled = drained;
-	return false;
 }
 
 uint64_t at_lane_next(const struct at_lane *l)

@@ -45,8 +45,8 @@ void at_lane_add(struct at_lane *l, const struct at_span *s, uint64_t position, 
 uint32_t at_lane_room(const struct at_lane *l);
 
 /* Goes on sending: begins the next batch when none is flying and one is full or due, or (flush)
- * when there is any. True while a batch is flying. `drained` is the queue's tail. */
-bool at_lane_step(struct at_lane *l, uint64_t now, bool flush, uint64_t drained);
+ * when there is any. `drained` is the queue's tail. */
+void at_lane_step(struct at_lane *l, uint64_t now, bool flush, uint64_t drained);
 
 /* When the lane wants its next step, monotonic ns; UINT64_MAX: never, 0: when the network says. */
 uint64_t at_lane_next(const struct at_lane *l);

@@ -1,5 +1,5 @@
 /*
- * See utf8.h. ASCII, which nearly everything is, goes eight bytes at a time.
+ * See utf8.h.
  */
 #include "export/utf8.h"
 
@@ -33,14 +33,6 @@ size_t at_utf8_valid(struct at_str s)
 {
 	size_t i = 0;
 	while (i < s.n) {
-		uint64_t word;
-		if (s.n - i >= 8) {
-			memcpy(&word, s.p + i, 8);
-			if (!(word & 0x8080808080808080u)) {
-				i += 8;
-				continue;
-			}
-		}
 		unsigned step = at_utf8_step(s.p + i, s.n - i);
 		if (!step)
 			return i;

@@ -7,6 +7,21 @@
 
 #include "base/bytes.h"
 
+/* Whether s is ASCII, which nearly everything is. */
+static inline bool at_utf8_ascii(struct at_str s)
+{
+	uint64_t bits = 0;
+	uint64_t word;
+	size_t i = 0;
+	for (; s.n - i >= 8; i += 8) {
+		memcpy(&word, s.p + i, 8);
+		bits |= word;
+	}
+	for (; i < s.n; i++)
+		bits |= (unsigned char)s.p[i];
+	return !(bits & 0x8080808080808080u);
+}
+
 /* Bytes of the well-formed sequence at p (1 to 4), 0 when there is none. */
 unsigned at_utf8_step(const char *p, size_t n);
 

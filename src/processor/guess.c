@@ -97,15 +97,28 @@ static struct at_str stem(struct at_str s)
 	return s;
 }
 
+/* Nothing but lower-case letters and hyphens, and not many: what most segments are. */
+static bool is_word(struct at_str s)
+{
+	if (s.n >= SURE_HEX)
+		return false;
+	for (size_t i = 0; i < s.n; i++)
+		if ((s.p[i] < 'a' || s.p[i] > 'z') && s.p[i] != '-' && s.p[i] != '_')
+			return false;
+	return true;
+}
+
 bool at_guess_is_id(struct at_str segment)
 {
+	if (is_word(segment))
+		return false;
 	struct at_str s = stem(segment);
 	struct shape x = look(s);
-	if (segment.n > LONG_SEGMENT || look(segment).percent || x.at)
+	if (segment.n > LONG_SEGMENT || x.percent || x.at)
 		return true;
 	if (x.digits && x.digits + x.marks == s.n)
 		return true;
-	return x.digits >= MANY_DIGITS || is_random(s, &x) || has_hash(s);
+	return x.digits >= MANY_DIGITS || is_random(s, &x) || (x.marks && has_hash(s));
 }
 
 size_t at_guess_route(char *dst, struct at_str path)

@@ -24,10 +24,13 @@
 
 #include "base/clock.h"
 #include "base/counter.h"
+#include "base/entropy.h"
 #include "base/log.h"
 #include "config/config.h"
 #include "export/export.h"
 #include "libc/libc.h"
+
+#include "../support/sample.h"
 
 static struct at_config config;
 static char arena[AT_CONFIG_ARENA];
@@ -35,7 +38,7 @@ static char arena[AT_CONFIG_ARENA];
 static struct {
 	long count, threads, pause, burst, patient, flush, fork, linger, again, closefds;
 	const char *attr;
-} opt = { .threads = 1, .burst = 1 };
+} opt = {.threads = 1, .burst = 1};
 
 static long *option(const char *name, size_t n)
 {
@@ -43,9 +46,9 @@ static long *option(const char *name, size_t n)
 		const char *name;
 		long *value;
 	} rows[] = {
-		{ "threads", &opt.threads }, { "pause", &opt.pause },   { "burst", &opt.burst },
-		{ "patient", &opt.patient }, { "flush", &opt.flush },   { "fork", &opt.fork },
-		{ "linger", &opt.linger },   { "again", &opt.again },   { "closefds", &opt.closefds },
+		{"threads", &opt.threads}, {"pause", &opt.pause}, {"burst", &opt.burst},
+		{"patient", &opt.patient}, {"flush", &opt.flush}, {"fork", &opt.fork},
+		{"linger", &opt.linger},   {"again", &opt.again}, {"closefds", &opt.closefds},
 	};
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
 		if (strlen(rows[i].name) == n && memcmp(rows[i].name, name, n) == 0)
@@ -68,41 +71,13 @@ static void read_options(int argc, char **argv)
 	}
 }
 
-static void fill(struct at_attrs *a, long i)
-{
-	at_attrs_str(a, AT_KEY_http_request_method, AT_STR("GET"));
-	at_attrs_str(a, AT_KEY_url_path, AT_STR("/api/users/4711/orders"));
-	at_attrs_str(a, AT_KEY_url_scheme, AT_STR("http"));
-	at_attrs_str(a, AT_KEY_server_address, AT_STR("shop.example.org"));
-	at_attrs_int(a, AT_KEY_server_port, 8080);
-	at_attrs_str(a, AT_KEY_client_address, AT_STR("127.0.0.1"));
-	at_attrs_str(a, AT_KEY_network_peer_address, AT_STR("127.0.0.1"));
-	at_attrs_int(a, AT_KEY_network_peer_port, 40000 + i % 1000);
-	at_attrs_str(a, AT_KEY_network_protocol_version, AT_STR("1.1"));
-	at_attrs_str(a, AT_KEY_user_agent_original, AT_STR("Mozilla/5.0 (X11; Linux x86_64)"));
-	at_attrs_int(a, AT_KEY_http_response_status_code, 200);
-	at_attrs_int(a, AT_KEY_http_response_body_size, 612);
-	at_attrs_int(a, AT_KEY_http_request_size, 180 + i % 7);
-	at_attrs_int(a, AT_KEY_http_response_size, 845);
-	if (opt.attr)
-		at_attrs_str(a, AT_KEY_url_query, at_str_c(opt.attr));
-}
-
 static void emit_one(long i)
 {
-	char text[4096];
-	struct at_attrs a = { .p = text, .room = sizeof(text), .limit = 128 };
-	struct at_context c = { .deferred = false };
-	struct at_record_head h = { .kind = AT_SPAN_SERVER, .flags = AT_FLAG_SAMPLED, .name_len = 3 };
-	at_context_new_trace(&c);
-	fill(&a, i);
-	memcpy(h.trace_id, c.trace_id, 16);
-	memcpy(h.span_id, c.span_id, 8);
-	h.start_ns = at_clock_unix(at_clock_now());
-	h.end_ns = h.start_ns + 1500000;
-	h.attrs = a.count;
-	h.attr_bytes = a.n;
-	while (!at_export_offer(&h, "GET", "", a.p, NULL) && opt.patient) {
+	struct sample s;
+	sample_make(&s, (unsigned)i, opt.attr);
+	s.head.start_ns = at_clock_unix(at_clock_now());
+	s.head.end_ns = s.head.start_ns + 1500000;
+	while (!at_export_offer(&s.head, s.name, s.state, s.attrs.p, s.link) && opt.patient) {
 		at_counter_add(AT_COUNT_spans_finished, (uint64_t)-1);
 		at_counter_add(AT_COUNT_drop_queue_full, (uint64_t)-1);
 		usleep(200);
@@ -136,7 +111,7 @@ static void print_counters(void)
 	char line[2048];
 	int n = snprintf(line, sizeof(line), "{\"pid\": %d, \"lost\": %lu", (int)getpid(),
 			 (unsigned long)at_counter_lost());
-#define AT_COUNTER(name, is_loss, text)                                    \
+#define AT_COUNTER(name, is_loss, text)                                           \
 	n += snprintf(line + n, sizeof(line) - (size_t)n, ", \"%s\": %lu", #name, \
 		      (unsigned long)at_counter_get(AT_COUNT_##name));
 #include "base/counter.def"
@@ -154,6 +129,12 @@ static void end(void)
 	print_counters();
 }
 
+static void child(void)
+{
+	at_entropy_after_fork();
+	at_export_fork_child();
+}
+
 int main(int argc, char **argv)
 {
 	read_options(argc, argv);
@@ -165,7 +146,7 @@ int main(int argc, char **argv)
 		at_config_warn(&config);
 		at_export_boot(&config);
 	}
-	pthread_atfork(at_export_fork_prepare, at_export_fork_parent, at_export_fork_child);
+	pthread_atfork(at_export_fork_prepare, at_export_fork_parent, child);
 	emit_all();
 	for (long i = 0; i < opt.fork; i++)
 		if (fork() == 0) {

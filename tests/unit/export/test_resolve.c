@@ -1,0 +1,77 @@
+/*
+ * URLs taken apart, and names that need no look-up.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+#include "export/resolve.h"
+
+static void test_endpoints(void **state)
+{
+	static const struct {
+		const char *url;
+		const char *scheme;
+		const char *host;
+		unsigned port;
+	} rows[] = {
+		{"http://localhost:4318/v1/traces", "http", "localhost", 4318},
+		{"https://api.honeycomb.io/v1/traces", "https", "api.honeycomb.io", 443},
+		{"http://h", "http", "h", 80},
+		{"http://h?x=http://y", "http", "h", 80},
+		{"http://[::1]:4318/", "http", "::1", 4318},
+		{"http://[fe80::1]/", "http", "fe80::1", 80},
+		{"http://user:p@ss@h:99/", "http", "h", 99},
+		{"proxy.example:3128", "http", "proxy.example", 3128},
+		{"HTTPS://H/", "HTTPS", "H", 443},
+	};
+	static const char *const bad[] = {
+		"", "http://", "http://:80/", "http://h:0/", "http://h:x/", "http://h:70000/"};
+	struct at_endpoint e;
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		assert_true(at_endpoint_read(&e, at_str_c(rows[i].url)));
+		assert_true(at_str_eq(e.scheme, at_str_c(rows[i].scheme)));
+		assert_true(at_str_eq(e.host, at_str_c(rows[i].host)));
+		assert_int_equal(e.port, rows[i].port);
+	}
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		assert_false(at_endpoint_read(&e, at_str_c(bad[i])));
+}
+
+static void test_no_look_up(void **state)
+{
+	static const char *const names[] = {"127.0.0.1", "::1", "localhost", "LOCALHOST",
+					    "collector.localhost"};
+	(void)state;
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		struct at_endpoint e = {AT_STR("http"), at_str_c(names[i]), 4318};
+		struct at_str text = AT_STR("x");
+		const char *error = NULL;
+		assert_true(at_resolve(&e, true, &text, &error));
+		assert_int_equal(text.n, 0);
+	}
+}
+
+/* A name of RFC 6761 that exists nowhere. */
+static void test_unknown(void **state)
+{
+	struct at_endpoint e = {AT_STR("http"), AT_STR("no-such-host.invalid"), 4318};
+	struct at_str text;
+	const char *error = NULL;
+	(void)state;
+	assert_false(at_resolve(&e, false, &text, &error));
+	assert_non_null(error);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_endpoints),
+		cmocka_unit_test(test_no_look_up),
+		cmocka_unit_test(test_unknown),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
