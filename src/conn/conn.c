@@ -4,7 +4,6 @@
  */
 #include "conn/conn.h"
 
-#include <errno.h>
 #include <sys/syscall.h>
 
 #include "base/counter.h"
@@ -13,25 +12,31 @@
 
 static struct at_slab conns = AT_SLAB_INIT(sizeof(struct at_conn));
 
-struct at_conn *at_conn_new(int fd, enum at_conn_role role)
+/* A connection without a descriptor, locked. */
+static struct at_conn *prepare(enum at_conn_role role)
 {
 	struct at_conn *c = at_slab_get(&conns);
-	if (!c || at_lock(&c->lock) == AT_LOCK_BUSY) {
-		at_fdmap_swap(fd, AT_FD_BORING);
+	if (!c || at_lock(&c->lock) == AT_LOCK_BUSY)
 		return NULL;
-	}
 	c->refs = 1;
 	c->role = (uint8_t)role;
 	c->connecting = false;
 	c->peer_known = false;
 	c->again = false;
+	c->in_vain = false;
 	c->eof = false;
 	c->over = false;
 	c->error = 0;
 	c->began = 0;
 	c->talk = NULL;
 	c->owner = NULL;
-	at_fdmap_swap(fd, (uintptr_t)c);
+	return c;
+}
+
+struct at_conn *at_conn_new(int fd, enum at_conn_role role)
+{
+	struct at_conn *c = prepare(role);
+	at_fdmap_swap(fd, c ? (uintptr_t)c : AT_FD_BORING);
 	return c;
 }
 
@@ -65,6 +70,16 @@ static bool is_conn(uintptr_t word)
 	return word >= AT_FD_TAGS;
 }
 
+/* Another thread of the parent process was in the middle of it when this one was forked: nobody can
+ * tell what is whole. Its talk stays unused for ever. */
+static void abandon(struct at_conn *c)
+{
+	at_count(conns_lost_sync, 1);
+	c->talk = NULL;
+	c->owner = NULL;
+	c->over = true;
+}
+
 struct at_conn *at_conn_lock_known(int fd)
 {
 	for (;;) {
@@ -79,7 +94,7 @@ struct at_conn *at_conn_lock_known(int fd)
 		}
 		if (at_fdmap_get(fd) == word) {
 			if (got == AT_LOCK_STALE)
-				c->error = ENOTRECOVERABLE;
+				abandon(c);
 			return c;
 		}
 		at_unlock(&c->lock);
@@ -91,10 +106,13 @@ struct at_conn *at_conn_lock(int fd)
 	uintptr_t word = at_fdmap_get(fd);
 	if (word == AT_FD_UNKNOWN) {
 		uintptr_t kind = classify(fd);
+		struct at_conn *c = kind == AT_FD_TAGS ? prepare(AT_CONN_UNDECIDED) : NULL;
 		if (kind == AT_FD_TAGS)
-			return at_conn_new(fd, AT_CONN_UNDECIDED);
-		at_fdmap_cas(fd, &word, kind);
-		return NULL;
+			kind = c ? (uintptr_t)c : AT_FD_BORING;
+		if (at_fdmap_cas(fd, &word, kind))
+			return c;
+		if (c)
+			at_conn_free(c);
 	}
 	return at_conn_lock_known(fd);
 }

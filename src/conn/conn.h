@@ -38,6 +38,7 @@ struct at_conn {
 	bool connecting;          /* connect() said EINPROGRESS and nothing was seen since */
 	bool peer_known;          /* peer is filled */
 	bool again;               /* the last read said EAGAIN (a time-out when the socket blocks) */
+	bool in_vain;             /* a poll for it ended by its time-out, and no byte went since */
 	bool eof;                 /* the peer has ended its stream */
 	bool over;                /* observation has ended: the descriptors become boring */
 	int error;                /* errno of the failure that ended it, 0: none */

@@ -96,6 +96,8 @@ bool at_shore_flush_own(int fd);
 void at_shore_wait(void);
 void at_shore_wait_poll(const struct pollfd *fds, nfds_t count);
 void at_shore_wait_select(int count, const fd_set *reads, const fd_set *writes);
+/* A poll for these few descriptors ended by its time-out. */
+void at_shore_waited_in_vain(const struct pollfd *fds, nfds_t count);
 /* A thread is about to be created: replaces start and arg so that it inherits the context. */
 void at_shore_thread(void *(**start)(void *), void **arg);
 

@@ -54,6 +54,21 @@ void at_shore_wait_poll(const struct pollfd *fds, nfds_t count)
 	conclude(&v);
 }
 
+void at_shore_waited_in_vain(const struct pollfd *fds, nfds_t count)
+{
+	int saved = errno;
+	at_thread_enter();
+	for (nfds_t i = 0; i < count; i++) {
+		struct at_conn *c = fds[i].fd < 0 ? NULL : at_conn_lock_known(fds[i].fd);
+		if (!c)
+			continue;
+		c->in_vain = true;
+		at_conn_unlock(c);
+	}
+	at_thread_leave();
+	errno = saved;
+}
+
 void at_shore_wait_select(int count, const fd_set *reads, const fd_set *writes)
 {
 	struct cover v = { 0 };

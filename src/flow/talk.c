@@ -125,7 +125,7 @@ static const char *abandoned(const struct at_conn *c, const struct at_exchange *
 		return "connection_closed";
 	if (x->status)
 		return NULL;
-	return c->again ? "timeout" : "abandoned";
+	return c->again || c->in_vain ? "timeout" : "abandoned";
 }
 
 static void close_row(struct at_talk *t, bool failed)
@@ -205,6 +205,7 @@ void at_talk_in(struct at_conn *c, int fd, const char *bytes, size_t n)
 		return;
 	}
 	c->again = false;
+	c->in_vain = false;
 	c->connecting = false;
 	if (c->role == AT_CONN_UNDECIDED)
 		c->role = AT_CONN_SERVER;
@@ -228,6 +229,7 @@ void at_talk_out(struct at_conn *c, int fd, const char *bytes, size_t n)
 		c->over = true;
 		return;
 	}
+	c->in_vain = false;
 	c->connecting = false;
 	if (c->role == AT_CONN_UNDECIDED)
 		c->role = AT_CONN_CLIENT;
