@@ -6,7 +6,7 @@
 #define AT_LIBC_SYS_H
 
 #if defined(__clang_analyzer__)
-/* The analyzer cannot see the kernel write through a number; an unknown function may do anything. */
+/* The analyzer does not see the kernel write; an unknown function may do anything. */
 long at_sys6(long nr, ...);
 #else
 static inline long at_sys6(long nr, long a, long b, long c, long d, long e, long f)
