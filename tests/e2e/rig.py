@@ -11,6 +11,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import tempfile
 import threading
 import time
 from pathlib import Path
@@ -225,6 +226,7 @@ class Rig:
         self.collector = Collector(directory)
         self.programs = []
         self.peers = []
+        self.litter = []
         self.take = self.collector.take
 
     def fresh(self):
@@ -258,6 +260,13 @@ class Rig:
             assert "autotrace:" not in result.err, result.err
         return result
 
+    def open_directory(self):
+        """A directory that servers which give up their privileges can read."""
+        path = Path(tempfile.mkdtemp(prefix="autotrace-e2e-"))
+        path.chmod(0o755)
+        self.litter.append(path)
+        return path
+
     def peer(self, *args, **kwargs):
         peer = Peer(*args, **kwargs)
         self.peers.append(peer)
@@ -289,6 +298,8 @@ class Rig:
         for peer in self.peers:
             peer.close()
         self.collector.stop()
+        for path in self.litter:
+            shutil.rmtree(path, ignore_errors=True)
         assert not faults, "\n".join(faults)
 
 
@@ -477,10 +488,17 @@ class Peer:
                 if data is None:
                     return
                 connection.sendall(data)
+                if "close" in values(head, "connection") or head.split(CRLF)[0].endswith(b"/1.0"):
+                    return
         except OSError:
             pass
         finally:
             connection.close()
 
     def close(self):
+        """Nobody can connect from here on."""
+        try:
+            self.listener.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            pass
         self.listener.close()
