@@ -4,7 +4,9 @@
  */
 #include "flow/inject.h"
 
-#include "base/counter.h"
+#include <limits.h>
+
+#include "base/memory.h"
 #include "base/pool.h"
 #include "flow/boot.h"
 #include "flow/client.h"
@@ -13,55 +15,60 @@
 /* The header lines of one request at most: tracestate and baggage have their own caps below it. */
 #define LINES_MAX 20480u
 
-static struct at_edit *edit_add(struct at_edits *e, struct at_exchange *x, size_t at,
-				const char *text, size_t n, bool replaces)
+static void edit_add(struct at_edits *e, struct at_edit edit)
 {
-	uint32_t text_at = e->text.n;
-	if (e->count == AT_INJECT_EDITS || !at_buf_add(&e->text, text, n, AT_POOL_MAX))
-		return NULL;
-	struct at_edit *edit = &e->edit[e->count++];
-	*edit = (struct at_edit){ .at = at, .text_at = text_at, .text_len = (uint32_t)n,
-				  .replaces = replaces };
-	if (x)
-		edit->owner = at_exchange_ref(x);
-	return edit;
+	if (e->count < AT_INJECT_EDITS)
+		e->edit[e->count++] = edit;
 }
 
-static struct at_edits *edits_new(void)
+/* An edit of the head that belongs to x. */
+static bool edit_new(struct at_edits *e, struct at_exchange *x, size_t at, const char *text,
+		     size_t n, bool replaces)
 {
-	struct at_edits *e = at_pool_get(sizeof(*e), NULL);
-	if (e) {
-		e->count = 0;
-		e->text = (struct at_buf){ 0 };
-	}
+	struct at_buf *to = &e->text[AT_EDIT_NEW];
+	struct at_edit edit = {.at = at,
+			       .text = AT_EDIT_NEW,
+			       .text_at = to->n,
+			       .text_len = (uint32_t)n,
+			       .replaces = replaces,
+			       .owner = at_exchange_ref(x)};
+	if (e->count == AT_INJECT_EDITS || !at_buf_add(to, text, n, AT_POOL_MAX))
+		return false;
+	edit_add(e, edit);
+	return true;
+}
+
+static struct at_edits *edits_make(struct at_talk *t)
+{
+	struct at_edits *e = t->spare ? t->spare : at_pool_get(sizeof(*e), NULL);
+	t->spare = NULL;
+	if (!e)
+		return NULL;
+	e->count = 0;
+	memset(e->text, 0, sizeof(e->text));
 	return e;
 }
 
-void at_inject_free(struct at_edits *e)
+void at_inject_free(struct at_talk *t, struct at_edits *e)
 {
-	at_buf_free(&e->text);
-	at_pool_put(e);
+	for (int i = 0; i < AT_EDIT_TEXTS; i++)
+		at_buf_free(&e->text[i]);
+	if (t && !t->spare && (t->tail.n || t->overlay.n))
+		t->spare = e;
+	else
+		at_pool_put(e);
 }
 
-/* Left-overs of an earlier call come first. */
-static bool take_left_overs(struct at_talk *t, struct at_edits *e)
+static void take_left_over(struct at_edits *e, struct at_buf *from, enum at_edit_text which)
 {
-	struct at_edit *edit;
-	if (t->tail.n) {
-		edit = edit_add(e, NULL, 0, t->tail.p, t->tail.n, false);
-		if (!edit)
-			return false;
-		edit->left_over = true;
-	}
-	if (t->overlay.n) {
-		edit = edit_add(e, NULL, 0, t->overlay.p, t->overlay.n, true);
-		if (!edit)
-			return false;
-		edit->left_over = true;
-	}
-	at_buf_free(&t->tail);
-	at_buf_free(&t->overlay);
-	return true;
+	if (!from->n)
+		return;
+	edit_add(e, (struct at_edit){.text = (uint8_t)which,
+				     .text_len = from->n,
+				     .replaces = which == AT_EDIT_OVERLAY,
+				     .left_over = true});
+	e->text[which] = *from;
+	*from = (struct at_buf){0};
 }
 
 /* ---- the edits of one head ---- */
@@ -80,7 +87,7 @@ static bool rewrite(struct at_edits *e, struct at_exchange *x, const struct at_h
 {
 	struct at_str value = p->m.field[field].value;
 	ptrdiff_t at = value.n == n ? value_offset(p, data, value) : -1;
-	return at >= 0 && edit_add(e, x, (size_t)at, text, n, true);
+	return at >= 0 && edit_new(e, x, (size_t)at, text, n, true);
 }
 
 /* Values that a proxy passes on: each propagator's in its own place. */
@@ -99,9 +106,9 @@ static void rewrite_passed_on(struct at_edits *e, struct at_exchange *x,
 		text[32] = '-';
 		at_hex_encode(text + 33, x->ctx.span_id, 8);
 		text[49] = '-';
-		text[50] = x->ctx.flags & AT_FLAG_DEBUG	    ? 'd' :
-			   x->ctx.flags & AT_FLAG_SAMPLED ? '1' :
-							    '0';
+		text[50] = x->ctx.flags & AT_FLAG_DEBUG     ? 'd'
+			   : x->ctx.flags & AT_FLAG_SAMPLED ? '1'
+							    : '0';
 		rewrite(e, x, p, data, AT_FIELD_b3, text, 51);
 	}
 	if ((set & AT_PROPAGATE_B3MULTI) && f[AT_FIELD_x_b3_spanid].count == 1) {
@@ -132,7 +139,7 @@ static void insert_lines(struct at_edits *e, struct at_exchange *x, const struct
 				       p->m.field[AT_FIELD_tracestate].count ? AT_STR_NONE : state,
 				       baggage, lines, room);
 	if (n)
-		edit_add(e, x, p->insert_at, lines, n, false);
+		edit_new(e, x, p->insert_at, lines, n, false);
 	at_pool_put(lines);
 }
 
@@ -169,7 +176,7 @@ static void edit_head(struct at_edits *e, struct at_exchange *x, const struct at
 
 static void look(struct at_talk *t, struct at_edits *e, const char *data, size_t n)
 {
-	struct at_http1_plan plan = { 0 };
+	struct at_http1_plan plan = {0};
 	struct at_exchange *next = t->announced ? t->first : NULL;
 	size_t from = 0;
 	while (next && !next->announced)
@@ -190,54 +197,81 @@ static void look(struct at_talk *t, struct at_edits *e, const char *data, size_t
 	at_http1_plan_free(&plan);
 }
 
-/* The first bytes in one piece: as they are, or copied together when the head is spread over several
- * pieces (only then, and only up to the cap of a head). */
-static const char *gather(const struct iovec *iov, int count, size_t *ret_n, char **ret_block)
+/* How many of the next bytes are body, at whose content nobody looks. */
+static uint64_t unread(const struct at_http1 *h)
 {
-	size_t total = 0;
-	*ret_block = NULL;
-	if (count == 1) {
-		*ret_n = iov[0].iov_len;
+	bool in_body = h->state == AT_HTTP1_LENGTH || h->state == AT_HTTP1_CHUNK_DATA;
+	return h->state == AT_HTTP1_STOPPED ? UINT64_MAX : in_body ? h->left : 0;
+}
+
+/* Whether what will be looked at, behind the first `skip` bytes, can be read. */
+static bool can_read(const struct iovec *iov, int count, uint64_t skip)
+{
+	uintptr_t known = 0;
+	size_t at = 0;
+	for (int i = 0; i < count && at < AT_HTTP1_HEAD_MAX; i++) {
+		size_t n = iov[i].iov_len, from = skip > at ? skip - at : 0;
+		if (n > AT_HTTP1_HEAD_MAX - at)
+			n = AT_HTTP1_HEAD_MAX - at;
+		if (from < n &&
+		    !at_memory_readable((const char *)iov[i].iov_base + from, n - from, &known))
+			return false;
+		at += n;
+	}
+	return true;
+}
+
+/* The first bytes in one piece: as they are, or copied together when there are several pieces. */
+static const char *gather(const struct iovec *iov, int count, size_t n, char **ret_block)
+{
+	*ret_block = count == 1 ? NULL : at_pool_get(n, NULL);
+	if (count == 1)
 		return iov[0].iov_base;
+	for (size_t at = 0; *ret_block && at < n; iov++) {
+		size_t piece = iov->iov_len < n - at ? iov->iov_len : n - at;
+		memcpy(*ret_block + at, iov->iov_base, piece);
+		at += piece;
 	}
-	for (int i = 0; i < count && total < AT_HTTP1_HEAD_MAX; i++)
-		total += iov[i].iov_len;
-	if (total > AT_HTTP1_HEAD_MAX)
-		total = AT_HTTP1_HEAD_MAX;
-	char *block = at_pool_get(total ? total : 1, NULL);
-	if (!block)
-		return NULL;
+	return *ret_block;
+}
+
+/* Bytes in all pieces; SIZE_MAX when no call could take them. */
+static size_t length_of(const struct iovec *iov, int count)
+{
 	size_t n = 0;
-	for (int i = 0; i < count && n < total; i++) {
-		size_t piece = iov[i].iov_len < total - n ? iov[i].iov_len : total - n;
-		memcpy(block + n, iov[i].iov_base, piece);
-		n += piece;
+	for (int i = 0; i < count; i++) {
+		if (iov[i].iov_len > SSIZE_MAX - n)
+			return SIZE_MAX;
+		n += iov[i].iov_len;
 	}
-	*ret_n = n;
-	*ret_block = block;
-	return block;
+	return n;
 }
 
 struct at_edits *at_inject_plan(struct at_conn *c, int fd, const struct iovec *iov, int count)
 {
 	struct at_talk *t = at_talk_of(c, fd);
-	struct at_edits *e = t ? edits_new() : NULL;
-	char *block;
-	size_t n;
+	size_t n = length_of(iov, count);
+	if (!t || n == SIZE_MAX)
+		return NULL;
+	bool owed = t->tail.n || t->overlay.n;
+	uint64_t skip = unread(&t->request);
+	if ((skip >= n && !owed) || !can_read(iov, count, owed ? 0 : skip))
+		return NULL;
+	struct at_edits *e = edits_make(t);
 	if (!e)
 		return NULL;
-	if (!take_left_overs(t, e)) {
-		at_inject_free(e);
-		return NULL;
-	}
-	if (t->request.state != AT_HTTP1_STOPPED) {
-		const char *data = gather(iov, count, &n, &block);
-		if (data && n)
-			look(t, e, data, n);
+	take_left_over(e, &t->tail, AT_EDIT_TAIL);
+	take_left_over(e, &t->overlay, AT_EDIT_OVERLAY);
+	if (skip < n) {
+		char *block;
+		size_t part = n < AT_HTTP1_HEAD_MAX ? n : AT_HTTP1_HEAD_MAX;
+		const char *data = gather(iov, count, part, &block);
+		if (data)
+			look(t, e, data, part);
 		at_pool_put(block);
 	}
 	if (e->count)
 		return e;
-	at_inject_free(e);
+	at_inject_free(t, e);
 	return NULL;
 }

@@ -12,10 +12,14 @@
 /* Changes of one write at most; further heads of a pipelined burst leave as they are, counted. */
 #define AT_INJECT_EDITS 12
 
+/* Whose bytes an edit's are. Left-overs keep their memory, so that they can always be written. */
+enum at_edit_text { AT_EDIT_NEW, AT_EDIT_TAIL, AT_EDIT_OVERLAY, AT_EDIT_TEXTS };
+
 /* One change: at byte `at` of the application's bytes, `text_len` bytes of ours. */
 struct at_edit {
 	size_t at;           /* offset in the application's bytes */
-	uint32_t text_at;    /* offset of the bytes in at_edits.text */
+	uint8_t text;        /* enum at_edit_text: where the bytes are */
+	uint32_t text_at;    /* offset there */
 	uint32_t text_len;   /* how many */
 	bool replaces;       /* overwrite as many of the application's bytes; false: insert */
 	bool left_over;      /* from an earlier call: part of it has left already */
@@ -26,15 +30,17 @@ struct at_edit {
 struct at_edits {
 	uint32_t count;
 	struct at_edit edit[AT_INJECT_EDITS];
-	struct at_buf text; /* the bytes of all edits */
+	struct at_buf text[AT_EDIT_TEXTS]; /* the bytes */
 };
 
-/* Looks at what is about to be written on a client's connection. NULL: write it as it is. Lock held.
- * The result goes to at_inject_send. */
+/* Looks at what is about to be written on a client's connection: at no more than its first
+ * AT_HTTP1_HEAD_MAX bytes, and at none that cannot be read. NULL: write it as it is. Lock held. The
+ * pieces themselves can be read. The result goes to at_inject_send. */
 struct at_edits *at_inject_plan(struct at_conn *c, int fd, const struct iovec *iov, int count);
 
-/* Gives the edits' memory back. at_inject_send does it itself. */
-void at_inject_free(struct at_edits *e);
+/* Gives the edits' memory back; what of it belongs to left-overs stays with `t` (or NULL). Lock of
+ * t held. at_inject_send does it itself. */
+void at_inject_free(struct at_talk *t, struct at_edits *e);
 
 /* Writes the changed bytes by one sendmsg (`base` gives name and control data, or NULL) and returns
  * what the application is told: its own bytes, or -1 with errno. Lock NOT held: it may block.

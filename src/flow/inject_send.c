@@ -4,7 +4,8 @@
  * that inject.c made.
  *
  *   application   |---- a ----|------- b -------|-- c --|
- *   on the wire   |---- a ----|=ours=|---- b ---|=over==|-- c --|     "=over=": as many bytes replaced
+ *   on the wire   |---- a ----|=ours=|---- b ---|=over==|-- c --|     "=over=": as many bytes
+ * replaced
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -37,7 +38,7 @@ struct pieces {
 static void piece_add(struct pieces *p, const void *base, size_t n)
 {
 	if (n && p->count < p->room)
-		p->iov[p->count++] = (struct iovec){ (void *)base, n };
+		p->iov[p->count++] = (struct iovec){(void *)base, n};
 }
 
 /* Copies the application's pieces up to offset `to` (`p` NULL: passes over them). */
@@ -75,12 +76,12 @@ static size_t reach(const struct at_edit *edit, size_t total)
 static void build(struct pieces *p, const struct iovec *iov, int count, const struct at_edits *e,
 		  size_t total)
 {
-	struct walk w = { .iov = iov, .count = count };
+	struct walk w = {.iov = iov, .count = count};
 	for (uint32_t i = 0; i < e->count; i++) {
 		const struct at_edit *edit = &e->edit[i];
 		walk_to(&w, edit->at, p);
 		size_t n = reach(edit, total);
-		piece_add(p, e->text.p + edit->text_at, n);
+		piece_add(p, e->text[edit->text].p + edit->text_at, n);
 		if (edit->replaces)
 			walk_to(&w, edit->at + n, NULL);
 	}
@@ -89,12 +90,20 @@ static void build(struct pieces *p, const struct iovec *iov, int count, const st
 
 /* ---- what the kernel took ---- */
 
-static void keep(struct at_talk *t, const struct at_edit *edit, const char *text, size_t taken)
+/* Hands the bytes of an edit that have not left over to the talk, with the memory they are in: at
+ * most one new edit of a write is cut, and each left-over has memory of its own. */
+static void keep(struct at_talk *t, struct at_edits *e, const struct at_edit *edit, size_t taken)
 {
-	if (!t || taken >= edit->text_len)
+	struct at_buf *from = &e->text[edit->text];
+	size_t left = edit->text_len - taken;
+	if (!t || !left)
 		return;
 	struct at_buf *to = edit->replaces ? &t->overlay : &t->tail;
-	at_buf_add(to, text + taken, edit->text_len - taken, AT_POOL_MAX);
+	memmove(from->p, from->p + edit->text_at + taken, left);
+	from->n = (uint32_t)left;
+	at_buf_free(to);
+	*to = *from;
+	*from = (struct at_buf){0};
 }
 
 static void mark_injected(const struct at_edit *edit)
@@ -106,29 +115,31 @@ static void mark_injected(const struct at_edit *edit)
 	edit->owner.exchange->injected = true;
 }
 
+/* The left-overs from edit i on did not get their turn. */
+static void keep_all(struct at_talk *t, struct at_edits *e, uint32_t i)
+{
+	for (; i < e->count; i++)
+		if (e->edit[i].left_over)
+			keep(t, e, &e->edit[i], 0);
+}
+
 /* From bytes on the wire to bytes of the application; left-overs go to the talk. Lock held. */
-static size_t account(struct at_talk *t, const struct at_edits *e, size_t wire, size_t total)
+static size_t account(struct at_talk *t, struct at_edits *e, size_t wire, size_t total)
 {
 	size_t app = 0;
 	for (uint32_t i = 0; i < e->count; i++) {
 		const struct at_edit *edit = &e->edit[i];
-		const char *text = e->text.p + edit->text_at;
 		size_t before = edit->at - app;
 		if (wire < before || (wire == before && !edit->left_over)) {
-			app += wire;
-			for (; i < e->count; i++)
-				if (e->edit[i].left_over)
-					keep(t, &e->edit[i], e->text.p + e->edit[i].text_at, 0);
-			return app;
+			keep_all(t, e, i);
+			return app + wire;
 		}
 		wire -= before;
 		app = edit->at;
 		size_t whole = reach(edit, total);
 		size_t taken = wire < whole ? wire : whole;
-		if (taken || edit->left_over) {
-			mark_injected(edit);
-			keep(t, edit, text, taken);
-		}
+		mark_injected(edit);
+		keep(t, e, edit, taken);
 		wire -= taken;
 		if (edit->replaces)
 			app += taken;
@@ -136,30 +147,49 @@ static size_t account(struct at_talk *t, const struct at_edits *e, size_t wire, 
 	return app + wire < total ? app + wire : total;
 }
 
-static ssize_t call(int fd, const struct iovec *iov, size_t count, const struct msghdr *base,
-		    int flags)
+/* The kernel takes IOV_MAX pieces at once and the program may have brought as many: then the rest
+ * goes by another call, whose failure is the next one's news. Names and control data go with the
+ * first. */
+static ssize_t call(int fd, const struct pieces *p, const struct msghdr *base, int flags)
 {
-	struct msghdr msg = { 0 };
+	struct msghdr msg = {0};
+	ssize_t sum = 0;
 	if (base)
 		msg = *base;
-	msg.msg_iov = (struct iovec *)iov;
-	msg.msg_iovlen = count < IOV_MAX ? count : IOV_MAX;
-	return at_libc.sendmsg(fd, &msg, flags);
+	for (size_t i = 0; i < p->count; i += msg.msg_iovlen) {
+		msg.msg_iov = p->iov + i;
+		msg.msg_iovlen = p->count - i < IOV_MAX ? p->count - i : IOV_MAX;
+		ssize_t rc = at_libc.sendmsg(fd, &msg, flags);
+		if (rc < 0)
+			return sum ? sum : rc;
+		sum += rc;
+		if ((size_t)rc < length_of(msg.msg_iov, (int)msg.msg_iovlen))
+			break;
+		msg.msg_control = NULL;
+		msg.msg_controllen = 0;
+	}
+	return sum;
 }
 
-/* Only bytes of ours went out: the application is told that nothing of its own did. */
+/* Only bytes of ours went out: the application is told that nothing of its own did, as if it had
+ * not been there in time, or a signal had come in between. */
 static ssize_t nothing_taken(int fd, int flags)
 {
-	bool waits = !(flags & MSG_DONTWAIT) &&
-		     !(at_sys(SYS_fcntl, fd, F_GETFL, 0) & O_NONBLOCK);
-	errno = waits ? EINTR : EAGAIN;
+	struct timeval limit = {0};
+	socklen_t len = sizeof(limit);
+	bool waits = !(flags & MSG_DONTWAIT) && !(at_sys(SYS_fcntl, fd, F_GETFL, 0) & O_NONBLOCK);
+	if (waits)
+		at_sys6(SYS_getsockopt, fd, SOL_SOCKET, SO_SNDTIMEO, (long)&limit, (long)&len, 0);
+	errno = waits && !limit.tv_sec && !limit.tv_usec ? EINTR : EAGAIN;
 	return -1;
 }
 
-static size_t settle(int fd, const struct at_edits *e, size_t wire, size_t total)
+static size_t settle(int fd, struct at_edits *e, size_t wire, size_t total)
 {
 	struct at_conn *c = at_conn_lock_known(fd);
-	size_t app = account(c ? c->talk : NULL, e, wire, total);
+	struct at_talk *t = c ? c->talk : NULL;
+	size_t app = account(t, e, wire, total);
+	at_inject_free(t, e);
 	if (c)
 		at_conn_leave(c, fd);
 	return app;
@@ -185,7 +215,7 @@ ssize_t at_inject_send(int fd, const struct iovec *iov, int count, const struct 
 {
 	struct iovec few[8];
 	size_t total = length_of(iov, count);
-	struct pieces p = { .room = (size_t)count + 2 * edits->count + 1 };
+	struct pieces p = {.room = (size_t)count + 2 * edits->count + 1};
 	at_thread_enter();
 	p.iov = at_pool_get(p.room * sizeof(struct iovec), NULL);
 	bool pooled = p.iov != NULL;
@@ -195,13 +225,12 @@ ssize_t at_inject_send(int fd, const struct iovec *iov, int count, const struct 
 	}
 	build(&p, iov, count, edits, total);
 	at_thread_leave();
-	ssize_t rc = call(fd, p.iov, p.count, base, flags);
+	ssize_t rc = call(fd, &p, base, flags);
 	int saved = errno;
 	at_thread_enter();
 	size_t app = settle(fd, edits, rc > 0 ? (size_t)rc : 0, total);
 	if (pooled)
 		at_pool_put(p.iov);
-	at_inject_free(edits);
 	errno = saved;
 	if (rc < 0 && saved == ENOTSOCK && !base)
 		return not_a_socket(fd, iov, count);

@@ -69,13 +69,7 @@ void at_shore_accepting(int fd)
 	at_causality_wait(false);
 }
 
-static bool is_stream(const struct sockaddr *addr)
-{
-	return addr->sa_family == AF_INET || addr->sa_family == AF_INET6 ||
-	       addr->sa_family == AF_UNIX;
-}
-
-void at_shore_accepted(int listener, int fd, const struct sockaddr *addr, const socklen_t *len)
+void at_shore_accepted(int listener, int fd)
 {
 	int saved = errno;
 	at_thread_enter();
@@ -86,12 +80,8 @@ void at_shore_accepted(int listener, int fd, const struct sockaddr *addr, const 
 			at_conn_unlock(c);
 	}
 	struct at_conn *c = NULL;
-	if (at_fdmap_get(listener) == AT_FD_LISTENER && (!addr || is_stream(addr)))
+	if (at_fdmap_get(listener) == AT_FD_LISTENER)
 		c = at_conn_new(fd, AT_CONN_SERVER);
-	if (c && addr && len && *len) {
-		at_endpoint_set(&c->peer, addr, *len);
-		c->peer_known = c->peer.family != 0;
-	}
 	if (c)
 		at_conn_unlock(c);
 	at_thread_leave();
@@ -117,12 +107,27 @@ static struct at_conn *connecting(int fd, const struct sockaddr *addr, socklen_t
 	return c;
 }
 
+/* Whether connect() came as far as to read the address: only then may we. */
+static bool was_read(int rc, int error)
+{
+	return rc == 0 ||
+	       (error != EFAULT && error != EBADF && error != ENOTSOCK && error != EINVAL);
+}
+
+static bool is_stream(const struct sockaddr *addr, socklen_t len)
+{
+	return addr && len >= sizeof(addr->sa_family) &&
+	       (addr->sa_family == AF_INET || addr->sa_family == AF_INET6 ||
+		addr->sa_family == AF_UNIX);
+}
+
 void at_shore_connected(int fd, const struct sockaddr *addr, socklen_t len, int rc, int error,
 			uint64_t began)
 {
 	int saved = errno;
 	at_thread_enter();
-	struct at_conn *c = addr && is_stream(addr) ? connecting(fd, addr, len) : NULL;
+	bool of_interest = was_read(rc, error) && is_stream(addr, len);
+	struct at_conn *c = of_interest ? connecting(fd, addr, len) : NULL;
 	if (c) {
 		if (!c->began)
 			c->began = began;
@@ -144,9 +149,13 @@ void at_shore_connected(int fd, const struct sockaddr *addr, socklen_t len, int 
 	errno = saved;
 }
 
-void at_shore_socket_error(int fd, int error)
+void at_shore_socket_error(int fd, const void *value, socklen_t len)
 {
 	int saved = errno;
+	int error;
+	if (len != sizeof(error))
+		return;
+	memcpy(&error, value, sizeof(error));
 	at_thread_enter();
 	struct at_conn *c = at_conn_lock_known(fd);
 	if (c) {

@@ -45,13 +45,13 @@ void at_shore_socket(int fd, int domain, int type);
 void at_shore_bound(int fd);
 /* Before accept(): the thread goes back to waiting for work. */
 void at_shore_accepting(int fd);
-/* accept() gave `fd`; addr as the call filled it, NULL when it was not asked for. */
-void at_shore_accepted(int listener, int fd, const struct sockaddr *addr, const socklen_t *len);
+/* accept() gave `fd`. (The address it told is the program's: nobody knows how much room it had.) */
+void at_shore_accepted(int listener, int fd);
 /* connect() returned rc with `error` (errno when rc is -1), begun at `began` (at_shore_now). */
 void at_shore_connected(int fd, const struct sockaddr *addr, socklen_t len, int rc, int error,
 			uint64_t began);
-/* getsockopt(SO_ERROR) told the program this. */
-void at_shore_socket_error(int fd, int error);
+/* getsockopt(SO_ERROR) wrote `len` bytes there. */
+void at_shore_socket_error(int fd, const void *value, socklen_t len);
 /* Before close(), dup2() onto it, fclose(): forgets fd. */
 void at_shore_closing(int fd);
 /* Before dup2() onto `to`: a descriptor of ours there makes way. */
@@ -77,13 +77,18 @@ void at_shore_read(int fd, const struct iovec *iov, size_t count, ssize_t rc);
 void at_shore_read_unseen(int fd, ssize_t rc);
 /* Descriptors that came with a message. */
 void at_shore_received(const struct msghdr *msg);
-/* Before a write-side call: the changes to make, or NULL to write as it is. */
-struct at_edits *at_shore_plan(int fd, const struct iovec *iov, size_t count);
+/* Before a write-side call: the changes to make, or NULL to write as it is. Memory of the program
+ * that cannot be read is left for the call itself to complain of. _plan: the piece is the hook's own;
+ * _vector: the pieces are the program's; _message: the message is the program's, too. */
+struct at_edits *at_shore_plan(int fd, const struct iovec *piece);
+struct at_edits *at_shore_plan_vector(int fd, const struct iovec *iov, size_t count);
+struct at_edits *at_shore_plan_message(int fd, const struct msghdr *msg);
 /* Writes with those changes; returns what the call returns. base: the message, or NULL. */
 ssize_t at_shore_send(int fd, const struct iovec *iov, size_t count, const struct msghdr *base,
 		      int flags, struct at_edits *edits);
-/* After a write-side call that returned rc. */
+/* After a write-side call that returned rc. The pieces, or the message, are read when rc > 0. */
 void at_shore_wrote(int fd, const struct iovec *iov, size_t count, ssize_t rc);
+void at_shore_wrote_message(int fd, const struct msghdr *msg, ssize_t rc);
 /* n bytes went out whose content nobody has (sendfile, splice). */
 void at_shore_wrote_unseen(int fd, ssize_t rc);
 /* Before sendfile or splice onto fd: bytes of ours that must leave first do. False: they could not
@@ -94,12 +99,16 @@ bool at_shore_flush_own(int fd);
 
 /* Before a wait on a set of unknown extent (epoll). */
 void at_shore_wait(void);
-void at_shore_wait_poll(const struct pollfd *fds, nfds_t count);
+/* After a poll: the kernel has read these, so they can be read. */
+void at_shore_waited_poll(const struct pollfd *fds, nfds_t count);
+/* Before select(), which overwrites what it waits for. */
 void at_shore_wait_select(int count, const fd_set *reads, const fd_set *writes);
 /* A poll for these few descriptors ended by its time-out. */
 void at_shore_waited_in_vain(const struct pollfd *fds, nfds_t count);
 /* A thread is about to be created: replaces start and arg so that it inherits the context. */
 void at_shore_thread(void *(**start)(void *), void **arg);
+/* It could not be: what at_shore_thread made is given back. */
+void at_shore_thread_failed(void *(*start)(void *), void *arg);
 
 /* Monotonic ns. */
 uint64_t at_shore_now(void);

@@ -2,8 +2,10 @@
  * Bytes as the hooks tell them: fed to the talk of their connection piece by piece, in stream order.
  */
 #include <fcntl.h>
+#include <limits.h>
 #include <sys/syscall.h>
 
+#include "base/memory.h"
 #include "flow/inject.h"
 #include "flow/shore.h"
 #include "flow/talk.h"
@@ -105,7 +107,28 @@ static bool answers(int fd)
 		       AT_CONN_SERVER;
 }
 
-struct at_edits *at_shore_plan(int fd, const struct iovec *iov, size_t count)
+/* What is about to be written, as far as the hook may say that it can be read. */
+struct outgoing {
+	const struct msghdr *msg; /* the program's, or NULL */
+	const struct iovec *iov;  /* the program's, unless `own`; msg gives it */
+	size_t count;             /* pieces */
+	bool own;                 /* iov is the hook's */
+};
+
+/* More pieces than the kernel takes are an error that the true call reports. */
+static bool can_read(struct outgoing *o)
+{
+	if (o->msg) {
+		if (!at_memory_readable(o->msg, sizeof(*o->msg), NULL))
+			return false;
+		o->iov = o->msg->msg_iov;
+		o->count = o->msg->msg_iovlen;
+	}
+	return o->count && o->count <= IOV_MAX &&
+	       (o->own || at_memory_readable(o->iov, o->count * sizeof(*o->iov), NULL));
+}
+
+static struct at_edits *plan(int fd, struct outgoing o)
 {
 	int saved = errno;
 	if (answers(fd))
@@ -114,13 +137,28 @@ struct at_edits *at_shore_plan(int fd, const struct iovec *iov, size_t count)
 	at_thread_enter();
 	struct at_conn *c = at_conn_lock(fd);
 	if (c) {
-		if (c->role != AT_CONN_SERVER && count <= INT32_MAX)
-			edits = at_inject_plan(c, fd, iov, (int)count);
+		if (c->role != AT_CONN_SERVER && !c->over && can_read(&o))
+			edits = at_inject_plan(c, fd, o.iov, (int)o.count);
 		at_conn_leave(c, fd);
 	}
 	at_thread_leave();
 	errno = saved;
 	return edits;
+}
+
+struct at_edits *at_shore_plan(int fd, const struct iovec *piece)
+{
+	return plan(fd, (struct outgoing){ .iov = piece, .count = 1, .own = true });
+}
+
+struct at_edits *at_shore_plan_vector(int fd, const struct iovec *iov, size_t count)
+{
+	return plan(fd, (struct outgoing){ .iov = iov, .count = count });
+}
+
+struct at_edits *at_shore_plan_message(int fd, const struct msghdr *msg)
+{
+	return plan(fd, (struct outgoing){ .msg = msg });
 }
 
 ssize_t at_shore_send(int fd, const struct iovec *iov, size_t count, const struct msghdr *base,
@@ -143,6 +181,11 @@ void at_shore_wrote(int fd, const struct iovec *iov, size_t count, ssize_t rc)
 	}
 	at_thread_leave();
 	errno = saved;
+}
+
+void at_shore_wrote_message(int fd, const struct msghdr *msg, ssize_t rc)
+{
+	at_shore_wrote(fd, rc > 0 ? msg->msg_iov : NULL, rc > 0 ? msg->msg_iovlen : 0, rc);
 }
 
 void at_shore_wrote_unseen(int fd, ssize_t rc)
@@ -177,8 +220,10 @@ bool at_shore_flush_own(int fd)
 {
 	const struct iovec none = { NULL, 0 };
 	while (owes(fd)) {
-		struct at_edits *edits = at_shore_plan(fd, &none, 1);
-		if (edits && at_inject_send(fd, &none, 1, NULL, 0, edits) < 0)
+		struct at_edits *edits = at_shore_plan(fd, &none);
+		if (!edits)
+			break;
+		if (at_inject_send(fd, &none, 1, NULL, 0, edits) < 0)
 			return false;
 		if (!owes(fd))
 			break;

@@ -1,6 +1,7 @@
 /*
  * Waits and new threads as the hooks tell them: what a thread goes on with.
  */
+#include "base/memory.h"
 #include "base/pool.h"
 #include "conn/conn.h"
 #include "flow/causality.h"
@@ -43,11 +44,9 @@ void at_shore_wait(void)
 	at_causality_wait(true);
 }
 
-void at_shore_wait_poll(const struct pollfd *fds, nfds_t count)
+void at_shore_waited_poll(const struct pollfd *fds, nfds_t count)
 {
 	struct cover v = { 0 };
-	if (!fds)
-		return;
 	for (nfds_t i = 0; i < count && v.seen <= SET_MAX; i++)
 		if (fds[i].fd >= 0)
 			look_at(&v, fds[i].fd);
@@ -69,11 +68,18 @@ void at_shore_waited_in_vain(const struct pollfd *fds, nfds_t count)
 	errno = saved;
 }
 
+static bool can_read(const fd_set *set, int count)
+{
+	return !set || count <= 0 || at_memory_readable(set, ((size_t)count + 7) / 8, NULL);
+}
+
 void at_shore_wait_select(int count, const fd_set *reads, const fd_set *writes)
 {
 	struct cover v = { 0 };
 	if (count > FD_SETSIZE)
 		count = FD_SETSIZE;
+	if (!can_read(reads, count) || !can_read(writes, count))
+		return;
 	for (int fd = 0; fd < count && v.seen <= SET_MAX; fd++)
 		if ((reads && FD_ISSET(fd, reads)) || (writes && FD_ISSET(fd, writes)))
 			look_at(&v, fd);
@@ -109,6 +115,17 @@ void at_shore_thread(void *(**start)(void *), void **arg)
 		*start = begin;
 		*arg = b;
 	}
+	at_thread_leave();
+	errno = saved;
+}
+
+void at_shore_thread_failed(void *(*start)(void *), void *arg)
+{
+	int saved = errno;
+	if (start != begin)
+		return;
+	at_thread_enter();
+	at_pool_put(arg);
 	at_thread_leave();
 	errno = saved;
 }

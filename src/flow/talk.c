@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "base/counter.h"
+#include "base/pool.h"
 #include "base/slab.h"
 #include "flow/causality.h"
 #include "flow/client.h"
@@ -145,6 +146,7 @@ static void talk_free(struct at_talk *t)
 	at_http1_free(&t->response);
 	at_buf_free(&t->tail);
 	at_buf_free(&t->overlay);
+	at_pool_put(t->spare);
 	at_repeat_free(&t->repeat);
 	t->conn->talk = NULL;
 	at_slab_put(t);

@@ -1,7 +1,7 @@
 /*
  * The conversation on one connection: an HTTP/1 engine for each direction and the row of exchanges
- * that await their answer, oldest first. Born with the first bytes, gone with the connection or when
- * the protocol turns out not to be ours. Protected by the connection's lock.
+ * that await their answer, oldest first. Born with the first bytes, gone with the connection or
+ * when the protocol turns out not to be ours. Protected by the connection's lock.
  *
  *   UNDECIDED --first bytes are a request--> HTTP1 --malformed, over a cap, tunnel--> over (freed,
  *       \--anything else--> over                                                descriptor boring)
@@ -20,21 +20,22 @@
 #define AT_TALK_EXCHANGES 256
 
 struct at_talk {
-	uint64_t slab;               /* the slab's own while free */
-	struct at_conn *conn;        /* the connection it is on */
-	int fd;                      /* descriptor of the present event (diagnosis, peer look-up) */
-	bool counted;                /* counted as an HTTP/1 connection */
-	uint16_t count;              /* exchanges in the row */
-	uint16_t announced;          /* of these, created before their bytes were written */
-	uint16_t early;              /* answered before the writer had come back from its call */
-	struct at_http1 request;     /* engine of the requests' direction */
-	struct at_http1 response;    /* engine of the responses' direction */
-	struct at_exchange *first;   /* oldest unanswered exchange */
-	struct at_exchange *last;    /* youngest */
-	struct at_exchange *asking;  /* whose request is going by now */
-	struct at_repeat repeat;  /* attributes that its requests have alike */
-	struct at_buf tail;          /* bytes of ours that the kernel has not taken yet */
-	struct at_buf overlay;       /* bytes that replace the application's next ones */
+	uint64_t slab;              /* the slab's own while free */
+	struct at_conn *conn;       /* the connection it is on */
+	int fd;                     /* descriptor of the present event (diagnosis, peer look-up) */
+	bool counted;               /* counted as an HTTP/1 connection */
+	uint16_t count;             /* exchanges in the row */
+	uint16_t announced;         /* of these, created before their bytes were written */
+	uint16_t early;             /* answered before the writer had come back from its call */
+	struct at_http1 request;    /* engine of the requests' direction */
+	struct at_http1 response;   /* engine of the responses' direction */
+	struct at_exchange *first;  /* oldest unanswered exchange */
+	struct at_exchange *last;   /* youngest */
+	struct at_exchange *asking; /* whose request is going by now */
+	struct at_repeat repeat;    /* attributes that its requests have alike */
+	struct at_buf tail;         /* bytes of ours that the kernel has not taken yet */
+	struct at_buf overlay;      /* bytes that replace the application's next ones */
+	struct at_edits *spare;     /* to write those two without asking for memory; or NULL */
 };
 
 /* The talk of c, created when there is none. NULL: no memory. */

@@ -27,7 +27,7 @@ int AT_HOOK(close_range)(unsigned first, unsigned last, int flags)
 {
 	unsigned end;
 	int rc = 0;
-	if (at_thread_pass() || (flags & 4 /* CLOSE_RANGE_CLOEXEC */) || first > last ||
+	if (at_thread_pass() || (flags & ~2 /* CLOSE_RANGE_UNSHARE */) || first > last ||
 	    !at_shore_closing_range(first, last))
 		return at_libc.close_range(first, last, flags);
 	while (rc == 0 && at_shore_next_piece(&first, last, &end)) {

@@ -74,5 +74,8 @@ int AT_HOOK(pthread_create)(pthread_t *id, const pthread_attr_t *attr, void *(*b
 {
 	if (!at_thread_pass())
 		at_shore_thread(&begin, &arg);
-	return at_libc.pthread_create(id, attr, begin, arg);
+	int rc = at_libc.pthread_create(id, attr, begin, arg);
+	if (rc != 0)
+		at_shore_thread_failed(begin, arg);
+	return rc;
 }

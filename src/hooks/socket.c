@@ -32,7 +32,7 @@ int AT_HOOK(accept)(int fd, struct sockaddr *addr, socklen_t *len)
 	at_shore_accepting(fd);
 	int got = at_libc.accept(fd, addr, len);
 	if (got >= 0)
-		at_shore_accepted(fd, got, addr, len);
+		at_shore_accepted(fd, got);
 	return got;
 }
 
@@ -45,7 +45,7 @@ int AT_HOOK(accept4)(int fd, struct sockaddr *addr, socklen_t *len, int flags)
 	at_shore_accepting(fd);
 	int got = at_libc.accept4(fd, addr, len, flags);
 	if (got >= 0)
-		at_shore_accepted(fd, got, addr, len);
+		at_shore_accepted(fd, got);
 	return got;
 }
 
@@ -84,9 +84,8 @@ int AT_HOOK(connect)(int fd, const struct sockaddr *addr, socklen_t len)
 int AT_HOOK(getsockopt)(int fd, int level, int name, void *value, socklen_t *len)
 {
 	int rc = at_libc.getsockopt(fd, level, name, value, len);
-	if (level != SOL_SOCKET || name != SO_ERROR || rc != 0 || at_shore_pass(fd))
-		return rc;
-	at_shore_socket_error(fd, *(const int *)value);
+	if (rc == 0 && level == SOL_SOCKET && name == SO_ERROR && !at_shore_pass(fd))
+		at_shore_socket_error(fd, value, *len);
 	return rc;
 }
 

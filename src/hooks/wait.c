@@ -1,17 +1,20 @@
 /*
- * Waits: told before they begin, since what was being worked on ends there; and afterwards when a wait
- * for few descriptors ended by its time-out.
+ * Waits: what was being worked on ends there. What poll waits for is looked at afterwards, when the
+ * kernel has shown that it can be read; select overwrites its sets, so they are looked at before.
  */
 #include "hooks/hook.h"
 
 /* Descriptors of a wait that can be a client's for its answer. */
 #define FEW 4
 
-static int polled(const struct pollfd *fds, nfds_t count, bool at_once, int rc)
+static void polled(const struct pollfd *fds, nfds_t count, bool at_once, int rc)
 {
-	if (rc == 0 && !at_once && count && count <= FEW && !at_thread_pass())
+	if (at_thread_pass())
+		return;
+	if (count > 1 && (rc >= 0 || errno == EINTR))
+		at_shore_waited_poll(fds, count);
+	if (rc == 0 && !at_once && count && count <= FEW)
 		at_shore_waited_in_vain(fds, count);
-	return rc;
 }
 
 static bool is_zero(const struct timespec *t)
@@ -44,33 +47,32 @@ int AT_HOOK(epoll_pwait2)(int fd, struct epoll_event *events, int count,
 
 int AT_HOOK(poll)(struct pollfd *fds, nfds_t count, int timeout)
 {
-	if (!at_thread_pass() && count > 1)
-		at_shore_wait_poll(fds, count);
-	return polled(fds, count, timeout == 0, at_libc.poll(fds, count, timeout));
+	int rc = at_libc.poll(fds, count, timeout);
+	polled(fds, count, timeout == 0, rc);
+	return rc;
 }
 
 int AT_HOOK(__poll_chk)(struct pollfd *fds, nfds_t count, int timeout, size_t room)
 {
-	if (!at_thread_pass() && count > 1)
-		at_shore_wait_poll(fds, count);
-	return polled(fds, count, timeout == 0, at_libc.__poll_chk(fds, count, timeout, room));
+	int rc = at_libc.__poll_chk(fds, count, timeout, room);
+	polled(fds, count, timeout == 0, rc);
+	return rc;
 }
 
 int AT_HOOK(ppoll)(struct pollfd *fds, nfds_t count, const struct timespec *timeout,
 		   const sigset_t *mask)
 {
-	if (!at_thread_pass() && count > 1)
-		at_shore_wait_poll(fds, count);
-	return polled(fds, count, is_zero(timeout), at_libc.ppoll(fds, count, timeout, mask));
+	int rc = at_libc.ppoll(fds, count, timeout, mask);
+	polled(fds, count, rc == 0 && is_zero(timeout), rc);
+	return rc;
 }
 
 int AT_HOOK(__ppoll_chk)(struct pollfd *fds, nfds_t count, const struct timespec *timeout,
 			 const sigset_t *mask, size_t room)
 {
-	if (!at_thread_pass() && count > 1)
-		at_shore_wait_poll(fds, count);
-	return polled(fds, count, is_zero(timeout),
-		      at_libc.__ppoll_chk(fds, count, timeout, mask, room));
+	int rc = at_libc.__ppoll_chk(fds, count, timeout, mask, room);
+	polled(fds, count, rc == 0 && is_zero(timeout), rc);
+	return rc;
 }
 
 int AT_HOOK(select)(int count, fd_set *reads, fd_set *writes, fd_set *excepts,

@@ -14,7 +14,7 @@ ssize_t AT_HOOK(write)(int fd, const void *buf, size_t n)
 	if (at_shore_hidden(fd))
 		return -1;
 	struct iovec iov = { (void *)buf, n };
-	struct at_edits *edits = at_shore_plan(fd, &iov, 1);
+	struct at_edits *edits = at_shore_plan(fd, &iov);
 	ssize_t rc = edits ? at_shore_send(fd, &iov, 1, NULL, 0, edits) :
 			     at_libc.write(fd, buf, n);
 	at_shore_wrote(fd, &iov, 1, rc);
@@ -27,7 +27,7 @@ ssize_t AT_HOOK(writev)(int fd, const struct iovec *iov, int count)
 		return at_libc.writev(fd, iov, count);
 	if (at_shore_hidden(fd))
 		return -1;
-	struct at_edits *edits = at_shore_plan(fd, iov, (size_t)count);
+	struct at_edits *edits = at_shore_plan_vector(fd, iov, (size_t)count);
 	ssize_t rc = edits ? at_shore_send(fd, iov, (size_t)count, NULL, 0, edits) :
 			     at_libc.writev(fd, iov, count);
 	at_shore_wrote(fd, iov, (size_t)count, rc);
@@ -36,14 +36,12 @@ ssize_t AT_HOOK(writev)(int fd, const struct iovec *iov, int count)
 
 ssize_t AT_HOOK(send)(int fd, const void *buf, size_t n, int flags)
 {
-	if (at_shore_pass(fd))
+	if (at_shore_pass(fd) || (flags & MSG_OOB))
 		return at_libc.send(fd, buf, n, flags);
 	if (at_shore_hidden(fd))
 		return -1;
-	if (flags & MSG_OOB)
-		return at_libc.send(fd, buf, n, flags);
 	struct iovec iov = { (void *)buf, n };
-	struct at_edits *edits = flags & UNTOUCHED ? NULL : at_shore_plan(fd, &iov, 1);
+	struct at_edits *edits = flags & UNTOUCHED ? NULL : at_shore_plan(fd, &iov);
 	ssize_t rc = edits ? at_shore_send(fd, &iov, 1, NULL, flags, edits) :
 			     at_libc.send(fd, buf, n, flags);
 	at_shore_wrote(fd, &iov, 1, rc);
@@ -53,15 +51,13 @@ ssize_t AT_HOOK(send)(int fd, const void *buf, size_t n, int flags)
 ssize_t AT_HOOK(sendto)(int fd, const void *buf, size_t n, int flags, const struct sockaddr *addr,
 			socklen_t len)
 {
-	if (at_shore_pass(fd))
+	if (at_shore_pass(fd) || (flags & MSG_OOB))
 		return at_libc.sendto(fd, buf, n, flags, addr, len);
 	if (at_shore_hidden(fd))
 		return -1;
-	if (flags & MSG_OOB)
-		return at_libc.sendto(fd, buf, n, flags, addr, len);
 	struct iovec iov = { (void *)buf, n };
 	struct msghdr base = { .msg_name = (void *)addr, .msg_namelen = len };
-	struct at_edits *edits = flags & UNTOUCHED ? NULL : at_shore_plan(fd, &iov, 1);
+	struct at_edits *edits = flags & UNTOUCHED ? NULL : at_shore_plan(fd, &iov);
 	ssize_t rc = edits ? at_shore_send(fd, &iov, 1, &base, flags, edits) :
 			     at_libc.sendto(fd, buf, n, flags, addr, len);
 	at_shore_wrote(fd, &iov, 1, rc);
@@ -70,46 +66,37 @@ ssize_t AT_HOOK(sendto)(int fd, const void *buf, size_t n, int flags, const stru
 
 ssize_t AT_HOOK(sendmsg)(int fd, const struct msghdr *msg, int flags)
 {
-	if (at_shore_pass(fd))
+	if (at_shore_pass(fd) || (flags & MSG_OOB))
 		return at_libc.sendmsg(fd, msg, flags);
 	if (at_shore_hidden(fd))
 		return -1;
-	if ((flags & MSG_OOB) || msg->msg_iovlen == 0)
-		return at_libc.sendmsg(fd, msg, flags);
-	struct at_edits *edits =
-		flags & UNTOUCHED ? NULL : at_shore_plan(fd, msg->msg_iov, msg->msg_iovlen);
+	struct at_edits *edits = flags & UNTOUCHED ? NULL : at_shore_plan_message(fd, msg);
 	ssize_t rc = edits ? at_shore_send(fd, msg->msg_iov, msg->msg_iovlen, msg, flags, edits) :
 			     at_libc.sendmsg(fd, msg, flags);
-	at_shore_wrote(fd, msg->msg_iov, msg->msg_iovlen, rc);
+	at_shore_wrote_message(fd, msg, rc);
 	return rc;
-}
-
-static void tell_all(int fd, const struct mmsghdr *msgs, int rc)
-{
-	for (int i = 0; i < rc; i++)
-		at_shore_wrote(fd, msgs[i].msg_hdr.msg_iov, msgs[i].msg_hdr.msg_iovlen,
-			       msgs[i].msg_len);
 }
 
 /* With a change in the first message only that one is sent: fewer messages than asked for is an
  * answer every caller must expect. */
 int AT_HOOK(sendmmsg)(int fd, struct mmsghdr *msgs, unsigned count, int flags)
 {
-	if (at_shore_pass(fd) || count == 0)
+	if (at_shore_pass(fd) || count == 0 || (flags & MSG_OOB))
 		return at_libc.sendmmsg(fd, msgs, count, flags);
 	if (at_shore_hidden(fd))
 		return -1;
-	const struct msghdr *first = &msgs[0].msg_hdr;
-	struct at_edits *edits = flags & UNTOUCHED || first->msg_iovlen == 0 ?
-					 NULL :
-					 at_shore_plan(fd, first->msg_iov, first->msg_iovlen);
+	struct msghdr *first = &msgs[0].msg_hdr;
+	struct at_edits *edits = flags & UNTOUCHED ? NULL : at_shore_plan_message(fd, first);
 	if (!edits) {
 		int rc = at_libc.sendmmsg(fd, msgs, count, flags);
-		tell_all(fd, msgs, rc);
+		for (int i = 0; i < rc; i++)
+			at_shore_wrote_message(fd, &msgs[i].msg_hdr, msgs[i].msg_len);
+		if (rc < 0)
+			at_shore_wrote(fd, NULL, 0, rc);
 		return rc;
 	}
 	ssize_t n = at_shore_send(fd, first->msg_iov, first->msg_iovlen, first, flags, edits);
-	at_shore_wrote(fd, first->msg_iov, first->msg_iovlen, n);
+	at_shore_wrote_message(fd, first, n);
 	if (n < 0)
 		return -1;
 	msgs[0].msg_len = (unsigned)n;

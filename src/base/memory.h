@@ -1,0 +1,17 @@
+/*
+ * Whether the program's memory can be read. A system call answers a bad pointer with EFAULT; who
+ * reads an argument before that call is made must be as forgiving.
+ */
+#ifndef AT_BASE_MEMORY_H
+#define AT_BASE_MEMORY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Whether all of [p, p+n) is readable now; n 0 is. One system call for each page but the one this
+ * thread's stack pointer is in and the one in *known: the page that the last question of the same
+ * call found readable (0 at first; NULL: no such thing). Any thread, any context; errno is kept. */
+bool at_memory_readable(const void *p, size_t n, uintptr_t *known);
+
+#endif
