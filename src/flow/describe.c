@@ -5,6 +5,7 @@
  */
 #include "flow/describe.h"
 
+#include "base/pool.h"
 #include "flow/boot.h"
 #include "flow/talk.h"
 #include "flow/target.h"
@@ -18,7 +19,7 @@ static const struct {
 	{ AT_STR("HEAD"), AT_METHOD_HEAD },	{ AT_STR("PUT"), AT_METHOD_OTHER },
 	{ AT_STR("DELETE"), AT_METHOD_OTHER },	{ AT_STR("OPTIONS"), AT_METHOD_OTHER },
 	{ AT_STR("PATCH"), AT_METHOD_OTHER },	{ AT_STR("CONNECT"), AT_METHOD_CONNECT },
-	{ AT_STR("TRACE"), AT_METHOD_OTHER },
+	{ AT_STR("TRACE"), AT_METHOD_OTHER },	{ AT_STR("QUERY"), AT_METHOD_OTHER },
 };
 
 static bool in_list(struct at_str list, struct at_str item, bool nocase)
@@ -88,21 +89,44 @@ static void put_authority(struct at_exchange *x, struct at_authority a, unsigned
 		at_attrs_int(&x->attrs, AT_KEY_server_port, port);
 }
 
+/* One header: its lines as one value, as a recipient may join them (RFC 9110, 5.3). */
+static void put_header(struct at_exchange *x, const struct at_message *m, struct at_str prefix,
+		       struct at_str wanted)
+{
+	struct at_buf join = {0};
+	struct at_str all = AT_STR_NONE;
+	struct at_str name;
+	struct at_str value;
+	unsigned lines = 0;
+	for (size_t pos = 0; at_message_next(m, &pos, &name, &value);) {
+		if (!at_str_eq_nocase(name, wanted))
+			continue;
+		if (lines++ == 0)
+			all = value;
+		else if ((lines > 2 || at_buf_add(&join, all.p, all.n, AT_POOL_MAX)) &&
+			 at_buf_add(&join, ", ", 2, AT_POOL_MAX) &&
+			 at_buf_add(&join, value.p, value.n, AT_POOL_MAX))
+			all = at_buf_str(&join);
+	}
+	if (lines)
+		at_attrs_list(&x->attrs, prefix, wanted,
+			      in_list(at_boot.config.capture_sanitize, wanted, true) ?
+				      AT_STR("[REDACTED]") :
+				      all);
+	at_buf_free(&join);
+}
+
 /* Headers the user listed, lower-cased names, values hidden when on the sanitize list. */
 static void put_captured(struct at_exchange *x, const struct at_message *m, struct at_str list,
 			 struct at_str prefix)
 {
-	struct at_str name;
-	struct at_str value;
-	size_t pos = 0;
-	if (!list.n)
-		return;
-	while (at_message_next(m, &pos, &name, &value))
-		if (in_list(list, name, true))
-			at_attrs_list(&x->attrs, prefix, name,
-				      in_list(at_boot.config.capture_sanitize, name, true) ?
-					      AT_STR("[REDACTED]") :
-					      value);
+	struct at_str rest = list;
+	while (rest.n) {
+		struct at_str before = at_str_head(list, list.n - rest.n);
+		struct at_str wanted = at_str_trim(at_str_cut(&rest, ','));
+		if (wanted.n && !in_list(before, wanted, true))
+			put_header(x, m, prefix, wanted);
+	}
 }
 
 /* Room for all that may be copied from a head: the text of it, and the frames of the attributes. */
