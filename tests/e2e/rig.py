@@ -229,8 +229,9 @@ class Rig:
         self.litter = []
         self.take = self.collector.take
 
-    def fresh(self):
-        """take(), from now on: what an earlier test left behind does not count."""
+    def fresh(self, after=0):
+        """take(), from now on (or `after` seconds): what an earlier test left behind does not count."""
+        time.sleep(after)
         self.collector.seen = len(self.collector.all())
         return self.take
 

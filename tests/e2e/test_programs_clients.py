@@ -269,7 +269,7 @@ def test_node_fetch(shared, peer, take):
 def test_from_curl_to_nginx_to_python(curl, shared, take):
     """Both ends traced: the client's span is the server's parent, over each hop."""
     app = shared.gunicorn("shop:app", service="app")
-    through = "location / { proxy_pass http://upstream; proxy_set_header Host $http_host; }"
+    through = 'location / { proxy_pass http://upstream; proxy_set_header Connection ""; }'
     front = nginx.start(shared, f"127.0.0.1:{app.port}", server=through)
     assert curl(f"http://127.0.0.1:{front.port}/users/7").out == "quick"
     spans = take(4)

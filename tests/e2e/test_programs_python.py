@@ -228,7 +228,7 @@ def test_http_server(shared, peer, take):
 def test_gunicorn_at_a_unix_socket_behind_nginx(shared, peer, take):
     """The whole way: nginx, a Unix socket, Flask, requests; one trace."""
     app = shared.gunicorn("shop:app", bind=f"unix:{shared.directory}/app.sock", service="flask")
-    through = "location / { proxy_pass http://upstream; proxy_set_header Host $http_host; }"
+    through = 'location / { proxy_pass http://upstream; proxy_set_header Connection ""; }'
     front = nginx.start(shared, f"unix:{app.path}", service="front", name="front", server=through)
     assert ask(front.port, f"/call/z?url={peer.url}").body == b"/z 0"
     spans = take(4)
