@@ -180,6 +180,65 @@ static char *put_attr(char *p, unsigned tag, const struct at_attr *a)
 	}
 }
 
+/* ---- attributes that repeat from span to span ---- */
+
+#define KNOWN       64   /* sets remembered; the place is found by hash */
+#define KNOWN_RAW   512  /* bytes of a set in a record at most; longer ones are encoded each time */
+#define KNOWN_BYTES 1536 /* bytes of it when encoded */
+
+/* A set of attributes met before: what a record says, and what the wire says. One thread. */
+static struct known {
+	uint32_t raw_n;
+	uint32_t n;
+	char raw[KNOWN_RAW];
+	char p[KNOWN_BYTES];
+} known[KNOWN];
+
+static uint64_t hash_of(struct at_str s)
+{
+	uint64_t h = s.n, w;
+	size_t i = 0;
+	for (; i + 8 <= s.n; i += 8) {
+		memcpy(&w, s.p + i, 8);
+		h = (h ^ w) * UINT64_C(0x9e3779b97f4a7c15);
+		h ^= h >> 29;
+	}
+	for (; i < s.n; i++)
+		h = (h ^ (unsigned char)s.p[i]) * UINT64_C(0x9e3779b97f4a7c15);
+	return h ^ h >> 32;
+}
+
+static char *put_fixed_anew(char *p, const struct at_span *s)
+{
+	static struct at_span all;
+	all.attr_count = 0;
+	all.fixed = s->fixed;
+	all.fixed_count = s->fixed_count;
+	if (!at_span_expand(&all))
+		return p;
+	for (unsigned i = 0; i < all.attr_count; i++)
+		p = put_attr(p, TAG_LEN(9), &all.attr[i]);
+	return p;
+}
+
+/* The packed attributes of s: copied when they were met before, which on a keep-alive connection
+ * they were. */
+static char *put_fixed(char *p, const struct at_span *s)
+{
+	struct known *k = &known[hash_of(s->fixed) % KNOWN];
+	if (k->raw_n == s->fixed.n && memcmp(k->raw, s->fixed.p, k->raw_n) == 0)
+		return put_raw(p, k->p, k->n);
+	char *end = put_fixed_anew(p, s);
+	size_t n = (size_t)(end - p);
+	if (s->fixed.n <= KNOWN_RAW && n <= KNOWN_BYTES) {
+		k->raw_n = (uint32_t)s->fixed.n;
+		k->n = (uint32_t)n;
+		memcpy(k->raw, s->fixed.p, s->fixed.n);
+		memcpy(k->p, p, n);
+	}
+	return end;
+}
+
 /* ---- spans ---- */
 
 static bool is_zero(const uint8_t *id, size_t n)
@@ -194,7 +253,8 @@ static bool is_zero(const uint8_t *id, size_t n)
 static size_t span_bound(const struct at_span *s)
 {
 	size_t n = 192 + 3 * (s->name.n + s->state.n + s->status_message.n) +
-		   (size_t)s->link_count * 48;
+		   (size_t)s->link_count * 48 + 3 * s->fixed.n +
+		   (size_t)s->fixed_count * (64 + sizeof(keys[0].p));
 	for (unsigned i = 0; i < s->attr_count; i++)
 		n += 64 + sizeof(keys[0].p) + 3 * (s->attr[i].key.n + s->attr[i].str.n);
 	return n;
@@ -235,6 +295,8 @@ static char *put_span(char *p, const struct at_span *s)
 	p = put_varint(put_tag(p, TAG_VARINT(6)), s->kind);
 	p = put_fixed64(p, TAG_FIXED64(7), s->start_ns);
 	p = put_fixed64(p, TAG_FIXED64(8), s->end_ns);
+	if (s->fixed_count)
+		p = put_fixed(p, s);
 	for (unsigned i = 0; i < s->attr_count; i++)
 		p = put_attr(p, TAG_LEN(9), &s->attr[i]);
 	if (s->dropped_attrs)

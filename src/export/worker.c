@@ -97,11 +97,19 @@ static void set_up(struct worker *w)
 		at_log(AT_LOG_ERROR, "no memory for the exporters: spans are dropped");
 }
 
+/* Whether repeating attributes may stay packed: OTLP protobuf, when it is alone and no limit must
+ * look at each text, knows them already. */
+static bool packed_will_do(void)
+{
+	return config->exporters == AT_EXPORTER_OTLP && config->otlp_protocol == AT_OTLP_PROTOBUF &&
+	       config->attr_value_limit == SIZE_MAX;
+}
+
 /* Hands the oldest record to all lanes. */
 static void hand_out(struct worker *w, const void *record, size_t n)
 {
 	struct at_span *s = &w->span;
-	if (!at_span_read(s, record, n)) {
+	if (!at_span_read(s, record, n) || (!packed_will_do() && !at_span_expand(s))) {
 		at_count(drop_export_failed, 1);
 		return;
 	}

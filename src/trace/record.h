@@ -52,7 +52,7 @@ struct at_record_head {
 	uint16_t state_len;     /* bytes of tracestate */
 	uint16_t fixed_attrs;   /* leading attributes that repeat from span to span */
 	uint32_t attr_bytes;    /* bytes of all attributes */
-	uint32_t fixed_bytes;   /* bytes of the leading fixed_attrs: worth remembering when encoded */
+	uint32_t fixed_bytes; /* bytes of the leading fixed_attrs: worth remembering when encoded */
 };
 
 struct at_record_attr {
@@ -133,12 +133,19 @@ struct at_span {
 	struct at_str name;
 	struct at_str state;          /* tracestate */
 	struct at_str status_message; /* mostly empty */
+	struct at_str fixed;  /* leading attributes still as in the record: at_span_expand */
+	uint16_t fixed_count; /* how many they are; 0: all stand in attr */
 	struct at_attr attr[AT_SPAN_ATTRS_MAX];
 	struct at_record_link link[AT_SPAN_LINKS_MAX];
 };
 
-/* False when the block is not a whole, consistent record. */
+/* False when the block is not a whole, consistent record. Attributes that repeat from span to span
+ * stay packed in s->fixed: an exporter may know them already. */
 bool at_span_read(struct at_span *s, const void *record, size_t n);
+
+/* Unpacks s->fixed to the front of attr. False when they are not consistent, or too many (then they
+ * are dropped and counted). */
+bool at_span_expand(struct at_span *s);
 
 /* The attribute with this key, or NULL. */
 struct at_attr *at_span_attr(struct at_span *s, enum at_key key);

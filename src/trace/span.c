@@ -126,7 +126,30 @@ bool at_span_read(struct at_span *s, const void *record, size_t n)
 	    !take_str(&r, &attrs, h.attr_bytes) ||
 	    !take(&r, s->link, s->link_count * sizeof(s->link[0])))
 		return false;
-	return read_attrs(s, (struct rest){attrs.p, attrs.n}, h.attrs);
+	if (h.fixed_attrs > h.attrs || h.fixed_bytes > h.attr_bytes)
+		return false;
+	s->fixed = at_str_head(attrs, h.fixed_bytes);
+	s->fixed_count = h.fixed_attrs;
+	attrs = at_str_from(attrs, h.fixed_bytes);
+	return read_attrs(s, (struct rest){attrs.p, attrs.n}, h.attrs - h.fixed_attrs);
+}
+
+bool at_span_expand(struct at_span *s)
+{
+	struct rest r = {s->fixed.p, s->fixed.n};
+	unsigned n = s->fixed_count;
+	s->fixed = AT_STR_NONE;
+	s->fixed_count = 0;
+	if (n + s->attr_count > AT_SPAN_ATTRS_MAX) {
+		s->dropped_attrs = (uint16_t)(s->dropped_attrs + n);
+		return true;
+	}
+	memmove(s->attr + n, s->attr, s->attr_count * sizeof(s->attr[0]));
+	for (unsigned i = 0; i < n; i++)
+		if (!read_attr(&r, &s->attr[i]))
+			return false;
+	s->attr_count = (uint16_t)(s->attr_count + n);
+	return r.n == 0;
 }
 
 struct at_attr *at_span_attr(struct at_span *s, enum at_key key)
