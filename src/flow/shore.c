@@ -171,9 +171,15 @@ void at_shore_socket_error(int fd, const void *value, socklen_t len)
 	errno = saved;
 }
 
+/* Its number stays boring: every call that makes a socket of it again says so, and files, which are
+ * opened by calls that nobody sees, need no second look. */
 void at_shore_closing(int fd)
 {
-	at_shore_born(fd);
+	int saved = errno;
+	at_thread_enter();
+	forget(fd, AT_FD_BORING);
+	at_thread_leave();
+	errno = saved;
 }
 
 void at_shore_giving_way(int to)
@@ -190,8 +196,8 @@ void at_shore_giving_way(int to)
 static void forget_one(int fd, uintptr_t word, void *unused)
 {
 	(void)unused;
-	if (word != AT_FD_OWN)
-		forget(fd, AT_FD_UNKNOWN);
+	if (word != AT_FD_OWN && word != AT_FD_BORING)
+		forget(fd, AT_FD_BORING);
 }
 
 bool at_shore_closing_range(unsigned first, unsigned last)

@@ -8,7 +8,7 @@
 
 int AT_HOOK(close)(int fd)
 {
-	if (at_thread_pass() || at_fdmap_get(fd) == AT_FD_UNKNOWN)
+	if (at_shore_pass(fd))
 		return at_libc.close(fd);
 	if (at_shore_hidden(fd))
 		return -1;
