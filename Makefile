@@ -201,6 +201,11 @@ fuzz-run: $(FUZZERS)
 
 bench: all $(HELPERS) $(BENCHES) | $(BUILD)/.deps-bench ## measure the cost: paired runs with and without the preload
 	$(Q)AUTOTRACE_BUILD=$(abspath $(BUILD)) tests/bench/run
+bench-record: bench ## the same, and keep the results where the README quotes them
+	cp $(BUILD)/bench/results.md tests/bench/results.md
+	$(Q)scripts/bench-table README.md
+million: all $(HELPERS) $(BENCHES) | $(BUILD)/.deps-bench ## 1,000,000 requests at nginx: each a span received or counted
+	$(Q)AUTOTRACE_BUILD=$(abspath $(BUILD)) tests/bench/run --only million
 demo: all | $(BUILD)/.deps-demo ## nginx, gunicorn and Flask under the preload, and the trace they make
 	$(Q)AUTOTRACE_BUILD=$(abspath $(BUILD)) examples/demo/run
 
@@ -227,4 +232,4 @@ help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: all lib core bundle programs test-programs unit e2e test check-asan check-ubsan check-tsan fuzz fuzz-run \
-	bench demo lint install uninstall clean distclean help
+	bench bench-record million demo lint install uninstall clean distclean help
