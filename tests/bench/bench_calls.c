@@ -1,12 +1,14 @@
 /*
  * What a call costs its caller: run it with and without the preload and subtract.
  *
- *   bench_calls [ROUNDS]     one line for each case: its name, a tab, nanoseconds per call
+ *   bench_calls [ROUNDS]     one line for each case: its name, a tab, nanoseconds per call, a tab,
+ *                            those of them above the bare system call
  *
- * A figure is the median of ROUNDS (200) rounds of a fixed number of calls, on one core, with a
- * pause after each round in which the exporter empties its queue. All sockets are loopback, both
- * ends of a connection in this thread, so that nothing is waited for. The end of a connection that
- * is not measured is served by syscall(), which the library passes on as it is.
+ * A figure is the median of ROUNDS (200) rounds of a fixed number of calls, on one core, each next
+ * to as many bare system calls, so that what else the machine does falls on both. After each round
+ * a pause lets the exporter empty its queue. Both ends of a connection are in this thread, so that
+ * nothing is waited for; what an end that is not measured does are bare system calls too.
+ * x86-64, like the library.
  */
 #include <arpa/inet.h>
 #include <fcntl.h>
@@ -37,7 +39,7 @@ struct pair {
 };
 
 static int zero, null, quiet;
-static struct pair tube, opaque, served, called;
+static struct pair tube, opaque, served, called, both_bare;
 static char buf[4096];
 
 static void must(bool good, const char *what)
@@ -48,56 +50,90 @@ static void must(bool good, const char *what)
 	exit(1);
 }
 
-/* ---- the cases; each does what its row says once ---- */
-
-static bool read_zero(void)
+/* A system call that no library sees. */
+static long bare(long number, long a, const void *b, long c, long d)
 {
-	return read(zero, buf, 1) == 1;
+	register long r10 __asm__("r10") = d;
+	register long r8 __asm__("r8") = 0;
+	register long r9 __asm__("r9") = 0;
+	long result;
+	__asm__ volatile("syscall"
+			 : "=a"(result)
+			 : "0"(number), "D"(a), "S"(b), "d"(c), "r"(r10), "r"(r8), "r"(r9)
+			 : "rcx", "r11", "memory");
+	return result;
 }
 
-static bool write_null(void)
+/* ---- the cases; each does what its row says once, by the C library or bare ---- */
+
+static bool read_zero(bool libc)
 {
-	return write(null, buf, 1) == 1;
+	return (libc ? read(zero, buf, 1) : bare(SYS_read, zero, buf, 1, 0)) == 1;
 }
 
-static bool through_pipe(void)
+static bool write_null(bool libc)
 {
+	return (libc ? write(null, buf, 1) : bare(SYS_write, null, buf, 1, 0)) == 1;
+}
+
+static bool through_pipe(bool libc)
+{
+	if (!libc)
+		return bare(SYS_write, tube.b, "x", 1, 0) == 1 &&
+		       bare(SYS_read, tube.a, buf, 1, 0) == 1;
 	return write(tube.b, "x", 1) == 1 && read(tube.a, buf, 1) == 1;
 }
 
-static bool through_opaque(void)
+static bool through_opaque(bool libc)
 {
-	return send(opaque.b, "x", 1, 0) == 1 && recv(opaque.a, buf, 1, 0) == 1;
+	if (!libc)
+		return bare(SYS_sendto, opaque.b, "\1", 1, 0) == 1 &&
+		       bare(SYS_recvfrom, opaque.a, buf, 1, 0) == 1;
+	return send(opaque.b, "\1", 1, 0) == 1 && recv(opaque.a, buf, 1, 0) == 1;
 }
 
-static bool wait_for_nothing(void)
+static bool wait_for_nothing(bool libc)
 {
 	struct epoll_event event;
-	return epoll_wait(quiet, &event, 1, 0) == 0;
+	return (libc ? epoll_wait(quiet, &event, 1, 0)
+		     : bare(SYS_epoll_wait, quiet, &event, 1, 0)) == 0;
 }
 
-static bool serve(void)
+static bool exchange_bare(void)
 {
 	const long q = sizeof(request) - 1, r = sizeof(response) - 1;
-	return syscall(SYS_write, served.b, request, q) == q &&
+	return bare(SYS_sendto, both_bare.b, request, q, 0) == q &&
+	       bare(SYS_recvfrom, both_bare.a, buf, sizeof(buf), 0) == q &&
+	       bare(SYS_sendto, both_bare.a, response, r, 0) == r &&
+	       bare(SYS_recvfrom, both_bare.b, buf, sizeof(buf), 0) == r;
+}
+
+static bool serve(bool libc)
+{
+	const long q = sizeof(request) - 1, r = sizeof(response) - 1;
+	if (!libc)
+		return exchange_bare();
+	return bare(SYS_sendto, served.b, request, q, 0) == q &&
 	       recv(served.a, buf, sizeof(buf), 0) == q && send(served.a, response, r, 0) == r &&
-	       syscall(SYS_read, served.b, buf, sizeof(buf)) == r;
+	       bare(SYS_recvfrom, served.b, buf, sizeof(buf), 0) == r;
 }
 
 /* The request may have grown by a header on its way. */
-static bool call(void)
+static bool call(bool libc)
 {
 	const long q = sizeof(request) - 1, r = sizeof(response) - 1;
+	if (!libc)
+		return exchange_bare();
 	return send(called.b, request, q, 0) == q &&
-	       syscall(SYS_read, called.a, buf, sizeof(buf)) >= q &&
-	       syscall(SYS_write, called.a, response, r) == r &&
+	       bare(SYS_recvfrom, called.a, buf, sizeof(buf), 0) >= q &&
+	       bare(SYS_sendto, called.a, response, r, 0) == r &&
 	       recv(called.b, buf, sizeof(buf), 0) == r;
 }
 
 static const struct row {
 	const char *name;
-	bool (*once)(void);
-	unsigned calls; /* of the library's, in once() */
+	bool (*once)(bool libc);
+	unsigned calls; /* of the C library's, in once() */
 	unsigned times; /* once() in a round */
 } rows[] = {
 	{"read_zero", read_zero, 1, 2000},
@@ -147,6 +183,7 @@ static void set_up(void)
 	opaque = connection();
 	served = connection();
 	called = connection();
+	both_bare = connection();
 }
 
 /* ---- measuring ---- */
@@ -164,19 +201,32 @@ static int compare(const void *a, const void *b)
 	return (*x > *y) - (*x < *y);
 }
 
-static double measure(const struct row *row, unsigned rounds)
+/* Nanoseconds per call. */
+static double time_one(const struct row *row, bool libc)
 {
-	static double took[MAX_ROUNDS];
+	uint64_t before = now();
+	for (unsigned i = 0; i < row->times; i++)
+		must(row->once(libc), row->name);
+	return (double)(now() - before) / row->times / row->calls;
+}
+
+static double median(double *values, unsigned n)
+{
+	qsort(values, n, sizeof(values[0]), compare);
+	return values[n / 2];
+}
+
+static void measure(const struct row *row, unsigned rounds)
+{
+	static double took[MAX_ROUNDS], more[MAX_ROUNDS];
 	const struct timespec pause = {.tv_nsec = 2000000};
 	for (unsigned i = 0; i < rounds; i++) {
-		uint64_t before = now();
-		for (unsigned j = 0; j < row->times; j++)
-			must(row->once(), row->name);
-		took[i] = (double)(now() - before) / row->times / row->calls;
+		double without = i % 2 ? time_one(row, false) : 0;
+		took[i] = time_one(row, true);
+		more[i] = took[i] - (i % 2 ? without : time_one(row, false));
 		nanosleep(&pause, NULL);
 	}
-	qsort(took, rounds, sizeof(took[0]), compare);
-	return took[rounds / 2];
+	printf("%s\t%.2f\t%.2f\n", row->name, median(took, rounds), median(more, rounds));
 }
 
 static void stay_on_one_core(void)
@@ -198,6 +248,6 @@ int main(int argc, char **argv)
 	stay_on_one_core();
 	set_up();
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
-		printf("%s\t%.2f\n", rows[i].name, measure(&rows[i], (unsigned)rounds));
+		measure(&rows[i], (unsigned)rounds);
 	return 0;
 }

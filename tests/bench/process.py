@@ -113,7 +113,7 @@ class Process:
             try:
                 self.handle.wait(seconds)
             except subprocess.TimeoutExpired:
-                self.handle.kill()
+                os.killpg(self.pid, signal.SIGKILL)
                 self.handle.wait()
                 raise Trouble(f"{self.name} did not stop: {self.output()[-2000:]}") from None
         return self.output()
@@ -162,10 +162,10 @@ class Place:
         return out
 
     def close(self):
-        """Ends what still runs, youngest first, and takes the directory away."""
+        """Ends what still runs, youngest first and with its children, and takes the directory away."""
         for process in reversed(self.started):
             if process.handle.poll() is None:
-                process.handle.kill()
+                os.killpg(process.pid, signal.SIGKILL)
                 process.handle.wait()
         shutil.rmtree(self.root, ignore_errors=True)
 

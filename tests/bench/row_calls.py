@@ -21,7 +21,10 @@ CASES = (
 def calls(settings, place):
     """Nanoseconds added to a call, on descriptors that do not matter and on those that are traced."""
     rounds, repeats = settings.rounds(7), 40 if settings.quick else 200
-    found = Found(f"one thread, both ends of a connection in it; {rounds} pairs, each the median of {repeats} rounds")
+    found = Found(
+        "what a call takes longer than the bare system call beside it, both ends of a connection in one thread; "
+        f"{rounds} pairs of medians of {repeats}"
+    )
     collector = servers.Collector(place)
     program = built("tests/bench/bench_calls")
     lost = []
@@ -34,15 +37,17 @@ def calls(settings, place):
         spans = servers.Spans(log.read_text(errors="replace"))
         if traced:
             lost.append((spans.lost, spans.finished))
-        return {k: float(v) for k, v in (line.split("\t") for line in out.splitlines())}
+        return {name: float(more) for name, _, more in (line.split("\t") for line in out.splitlines())}
 
     plain, preload = settings.turns(rounds, (False, True), one)
     for case, name, goal in CASES:
         with_, without = [r[case] for r in preload], [r[case] for r in plain]
-        found.add(name, "ns/call", "difference", with_, without, goal=("<=", goal) if goal else None, short=name)
+        limit = ("<=", goal) if goal else None
+        found.add(name, "ns/call", "difference", with_, without, goal=limit, short=name)
     collector.stop()
-    found.notes.append(f"{sum(f for _, f in lost):,} spans, {sum(n for n, _ in lost):,} of them dropped and counted")
-    if not all(f for _, f in lost):
+    spans, dropped = sum(f for _, f in lost), sum(n for n, _ in lost)
+    found.notes.append(f"{spans:,} spans, {dropped:,} of them dropped and counted")
+    if not spans:
         found.wrong.append("no span was made")
     return found
 
@@ -54,7 +59,8 @@ def start(settings, place):
     rows = [[float(n) / 1000 for n in line.split()] for line in out.splitlines()]
     found = Found(f"posix_spawn of /bin/true to its exit, {pairs} pairs in turns")
     without, with_, cpu_without, cpu_with = (list(column) for column in zip(*rows))
-    found.add("exec of /bin/true", "ms", "difference", with_, without, goal=("<=", 0.5), whole=False, short="exec of /bin/true")
+    name = "exec of /bin/true"
+    found.add(name, "ms", "difference", with_, without, goal=("<=", 0.5), whole=False, short=name)
     found.add("CPU of it", "ms", "difference", cpu_with, cpu_without, whole=False)
     first = [statistics.quantiles(column, n=10)[0] for column in (without, with_)]
     found.notes.append(f"first decile against first decile: {first[1] - first[0]:+.3f} ms")
