@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/counter.h"
 #include "config/config.h"
+#include "export/gate.h"
 #include "export/health.h"
 #include "export/http.h"
 #include "export/queue.h"
@@ -39,6 +40,10 @@ bool at_export_offer(const struct at_record_head *head, const char *name, const 
 	if (!config)
 		return false;
 	at_count(spans_finished, 1);
+	if (at_gate_spoiled()) {
+		at_count(drop_export_failed, 1);
+		return false;
+	}
 	enum at_queue_put put =
 		at_queue_put(head, name, state, attrs, links, config->bsp_max_queue_size);
 	if (put == AT_QUEUE_FULL)
@@ -90,19 +95,20 @@ void at_export_exit(unsigned timeout_ms)
 void at_export_fork_prepare(void)
 {
 	if (config)
-		at_http_fork_prepare();
+		at_gate_fork_prepare();
 }
 
 void at_export_fork_parent(void)
 {
 	if (config)
-		at_http_fork_parent();
+		at_gate_fork_parent();
 }
 
 void at_export_fork_child(void)
 {
 	if (!config)
 		return;
+	at_gate_fork_child();
 	at_http_fork_child();
 	at_sink_after_fork();
 	at_queue_after_fork();

@@ -36,8 +36,8 @@ int at_export_flush(unsigned timeout_ms);
  * (AT_LOG_INFO). A second call waits only for what is new and speaks only when more was lost. */
 void at_export_exit(unsigned timeout_ms);
 
-/* For pthread_atfork. prepare waits until the libraries of the exporter are at rest (they are while
- * it waits for the network; at most two seconds otherwise); the child has an empty queue, counters
+/* For pthread_atfork. prepare waits until the background thread does nothing but wait, for the network
+ * or for spans (some milliseconds, two seconds at most); the child has an empty queue, counters
  * at zero, none of the parent's descriptors, and starts a thread of its own with its first span. */
 void at_export_fork_prepare(void);
 void at_export_fork_parent(void);

@@ -1,22 +1,20 @@
 /*
- * Fed by the exporters that speak HTTP, feeds the network. Owns libcurl: the lock, the multi handle
- * and an easy handle for each client. Not my job: whether and when to try again (post.c).
+ * Fed by the exporters that speak HTTP, feeds the network. Owns libcurl: the multi handle and an
+ * easy handle for each client. Not my job: whether and when to try again (post.c).
  *
- * The lock is held while libcurl or OpenSSL work and free while we wait for the network or for a
- * name, so the program's fork gets it at once and the child inherits libraries at rest. The child
- * leaves the parent's handles as they are (to close them would end the parent's TLS sessions) and
- * makes its own.
+ * libcurl and OpenSSL work inside the gate (gate.h); we wait for the network and for names outside.
+ * A forked child leaves the parent's handles as they are (to close them would end the parent's TLS
+ * sessions) and makes its own.
  */
 #include "export/http.h"
 
 #include <curl/curl.h>
 #include <openssl/crypto.h>
-#include <pthread.h>
 #include <stdlib.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/log.h"
+#include "export/gate.h"
 #include "export/out.h"
 #include "export/resolve.h"
 #include "export/socket.h"
@@ -25,11 +23,10 @@
 
 #define ANSWER_MAX (4u << 20)
 /* Memory that the body of an answer keeps. */
-#define ANSWER_KEEP     (64u << 10)
-#define NS_PER_MS       1000000u
-#define FORK_PATIENCE_S 2
-#define CONNECTIONS     4
-#define HEADER_MAX      8192
+#define ANSWER_KEEP (64u << 10)
+#define NS_PER_MS   1000000u
+#define CONNECTIONS 4
+#define HEADER_MAX  8192
 
 struct at_http {
 	CURL *easy;     /* NULL: make one */
@@ -45,16 +42,11 @@ struct at_http {
 	struct at_http_answer answer;
 };
 
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* libcurl is at work */
 static struct {
 	CURLM *multi;   /* all transfers */
 	unsigned epoch; /* counts multi handles: older ones are left behind */
 	bool ready;     /* libcurl is initialised */
-	bool dead;      /* this process must not use it */
 } state;
-
-/* This thread is forking and holds the lock. */
-static __thread bool prepared __attribute__((tls_model("initial-exec")));
 
 /* The lists of authorities of the distributions. */
 static const char *const authorities[] = {
@@ -118,7 +110,7 @@ static size_t take_body(char *p, size_t size, size_t n, void *client)
 	return h->body.failed ? 0 : size * n;
 }
 
-/* ---- setting up, under the lock ---- */
+/* ---- setting up ---- */
 
 /* The variables that libcurl asks for a proxy, as it orders them. */
 static const char *proxy_of(struct at_str scheme)
@@ -138,8 +130,6 @@ static const char *proxy_of(struct at_str scheme)
 
 static bool start_curl(bool tls)
 {
-	if (state.dead)
-		return false;
 	if (!state.ready) {
 		OPENSSL_init_crypto(OPENSSL_INIT_NO_ATEXIT | OPENSSL_INIT_NO_LOAD_CONFIG, NULL);
 		state.ready = curl_global_init(tls ? CURL_GLOBAL_SSL : CURL_GLOBAL_NOTHING) == 0;
@@ -271,18 +261,16 @@ struct at_http *at_http_open(const struct at_http_options *o)
 		return NULL;
 	h->options = *o;
 	h->body.cap = ANSWER_MAX;
-	pthread_mutex_lock(&lock);
 	bool ok = start_curl(tls);
 	if (ok) {
 		h->plain = make_headers(o, false);
 		h->gzip = make_headers(o, true);
 		ok = set_easy(h);
 	}
-	pthread_mutex_unlock(&lock);
 	return ok ? h : NULL;
 }
 
-/* ---- addresses, without the lock ---- */
+/* ---- addresses ---- */
 
 static void add_address(struct at_http *h, struct at_str text)
 {
@@ -353,9 +341,7 @@ void at_http_start(struct at_http *h, struct at_str body, bool gzip, uint64_t ti
 		fail(h, AT_HTTP_UNREACHABLE, h->answer.error);
 		return;
 	}
-	pthread_mutex_lock(&lock);
 	launch(h, body, gzip, timeout_ms);
-	pthread_mutex_unlock(&lock);
 }
 
 static void land(struct at_http *h, CURLcode code)
@@ -401,47 +387,28 @@ const struct at_http_answer *at_http_step(struct at_http *h)
 {
 	if (!h->flying)
 		return &h->answer;
-	pthread_mutex_lock(&lock);
 	check_sockets();
 	if (h->epoch != state.epoch)
 		fail(h, AT_HTTP_BROKEN, "the connection's descriptor was closed by the program");
 	else
 		perform();
-	pthread_mutex_unlock(&lock);
 	return h->flying ? NULL : &h->answer;
 }
 
 void at_http_wait(uint64_t timeout_ns)
 {
 	uint64_t ms = timeout_ns / NS_PER_MS + 1;
+	bool inside = at_gate_pause();
 	if (state.multi)
 		curl_multi_poll(state.multi, NULL, 0, ms > INT32_MAX ? INT32_MAX : (int)ms, NULL);
+	at_gate_resume(inside);
 }
 
 /* ---- fork ---- */
 
-void at_http_fork_prepare(void)
-{
-	struct timespec until;
-	clock_gettime(CLOCK_REALTIME, &until);
-	until.tv_sec += FORK_PATIENCE_S;
-	prepared = at_floor_has_threads() && pthread_mutex_timedlock(&lock, &until) == 0;
-}
-
-void at_http_fork_parent(void)
-{
-	if (prepared)
-		pthread_mutex_unlock(&lock);
-	prepared = false;
-}
-
 void at_http_fork_child(void)
 {
-	pthread_mutex_t fresh = PTHREAD_MUTEX_INITIALIZER;
-	state.dead = state.dead || !prepared;
-	prepared = false;
 	state.multi = NULL;
-	lock = fresh;
 	at_socket_forget();
 	at_resolve_after_fork();
 }

@@ -51,10 +51,7 @@ const struct at_http_answer *at_http_step(struct at_http *h);
 /* Waits until a transfer can move, at most timeout_ns (UINT64_MAX: as long as it takes). */
 void at_http_wait(uint64_t timeout_ns);
 
-/* Around fork, on the program's thread: prepare returns with libcurl at rest. The child has none of
- * the parent's handles; when prepare could not wait that long it has no HTTP at all. */
-void at_http_fork_prepare(void);
-void at_http_fork_parent(void);
+/* In a forked child: forgets the parent's handles and closes its sockets, as plain descriptors. */
 void at_http_fork_child(void);
 
 #endif

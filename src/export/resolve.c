@@ -8,6 +8,8 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 
+#include "export/gate.h"
+
 #define KNOWN         4
 #define HOST_MAX      256
 #define TEXT_MAX      768
@@ -115,7 +117,9 @@ static const char *look_up(const char *host, const char *key, size_t key_len, st
 	struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM};
 	struct addrinfo *list = NULL;
 	__atomic_store_n(&looking, true, __ATOMIC_RELEASE);
+	bool inside = at_gate_pause();
 	int rc = getaddrinfo(host, NULL, &hints, &list);
+	at_gate_resume(inside);
 	__atomic_store_n(&looking, false, __ATOMIC_RELEASE);
 	if (rc != 0)
 		return gai_strerror(rc);

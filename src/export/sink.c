@@ -17,6 +17,7 @@
 #include "base/fdmap.h"
 #include "base/log.h"
 #include "config/config.h"
+#include "export/gate.h"
 #include "libc/sys.h"
 
 #define PRINTING  (AT_EXPORTER_CONSOLE | AT_EXPORTER_LINE | AT_EXPORTER_OTLP_STDOUT)
@@ -133,11 +134,8 @@ static bool wait_writable(const struct at_sink *s, uint64_t deadline)
 	return at_sys(SYS_poll, (long)&p, 1, ms) == 1 && !(p.revents & POLLNVAL);
 }
 
-bool at_sink_write(struct at_sink *s, struct at_str text, uint64_t timeout_ms)
+static bool write_all(struct at_sink *s, struct at_str text, uint64_t deadline)
 {
-	uint64_t deadline = timeout_ms ? at_clock_now() + timeout_ms * NS_PER_MS : UINT64_MAX;
-	if (!still_ours(s))
-		return false;
 	while (text.n) {
 		if (!s->regular && !wait_writable(s, deadline))
 			return false;
@@ -149,6 +147,15 @@ bool at_sink_write(struct at_sink *s, struct at_str text, uint64_t timeout_ms)
 		text = at_str_from(text, (size_t)n);
 	}
 	return true;
+}
+
+bool at_sink_write(struct at_sink *s, struct at_str text, uint64_t timeout_ms)
+{
+	uint64_t deadline = timeout_ms ? at_clock_now() + timeout_ms * NS_PER_MS : UINT64_MAX;
+	bool inside = at_gate_pause();
+	bool ok = still_ours(s) && write_all(s, text, deadline);
+	at_gate_resume(inside);
+	return ok;
 }
 
 void at_sink_after_fork(void)

@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "base/thread.h"
 #include "config/config.h"
+#include "export/gate.h"
 #include "export/http.h"
 #include "export/lane.h"
 #include "export/queue.h"
@@ -218,8 +219,11 @@ static void rest(struct worker *w, uint32_t seen, uint64_t now)
 	uint32_t waiting = at_queue_count();
 	if (most && waiting && (!w->since || waiting >= least))
 		timeout = timeout < NS_PER_MS ? timeout : NS_PER_MS;
-	if (timeout)
+	if (timeout) {
+		at_gate_leave();
 		at_queue_sleep(seen, timeout);
+		at_gate_enter();
+	}
 	at_queue_arm(AT_QUEUE_SILENT);
 }
 
@@ -228,6 +232,7 @@ static void *run(void *unused)
 	struct worker *w = &worker;
 	(void)unused;
 	is_self = true;
+	at_gate_enter();
 	set_up(w);
 	for (;;) {
 		uint32_t seen = at_queue_bell();
@@ -252,8 +257,10 @@ void at_worker_start(const struct at_config *c)
 					 __ATOMIC_ACQUIRE))
 		return;
 	config = c;
+	at_gate_expect();
 	if (at_thread_start(run, NULL, STACK))
 		return;
+	at_gate_unexpect();
 	if (!LOAD(retry_at))
 		at_log(AT_LOG_WARN, "the system refuses a thread: spans wait in the queue");
 	STORE(retry_at, at_clock_now() + NS_PER_S);
