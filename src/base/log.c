@@ -1,6 +1,7 @@
 /*
- * One line at a time to the stderr of the start. Fed by everybody, writes by the raw system call.
- * Owns the private descriptor; before each write checks that it is still the file it was.
+ * One line at a time to the program's stderr. Fed by everybody, writes by the raw system call.
+ * Holds no descriptor (a copy would keep a pipe open that a daemon has closed); before each write
+ * checks that fd 2 is still the file it was.
  */
 #include "base/log.h"
 
@@ -8,19 +9,19 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 
 #include "base/bytes.h"
-#include "base/fdmap.h"
 #include "libc/sys.h"
 
 #define LINE 512
 
 static enum at_log_level threshold = AT_LOG_WARN;
-/* Our copy of stderr, UNOPENED (plain fd 2 will do), or LOST: fd 2 is not asked any more. */
-#define UNOPENED (-1)
-#define LOST     (-2)
-static int private_fd = UNOPENED;
+/* Which file stderr is: device and inode. An inode of 0: none, nothing is written. */
+static uint64_t home[2];
+/* Whether home counts; before, plain fd 2 will do. */
+static bool opened;
 
 void at_log_set_level(enum at_log_level level)
 {
@@ -32,15 +33,18 @@ enum at_log_level at_log_get_level(void)
 	return threshold;
 }
 
-void at_log_open(void)
+static void identify(uint64_t id[2])
 {
-	long fd = at_sys(SYS_fcntl, 2, 1030 /* F_DUPFD_CLOEXEC */, 3);
-	private_fd = fd < 0 ? LOST : at_fdmap_move_high((int)fd);
+	struct stat st;
+	bool ok = at_sys(SYS_fstat, 2, (long)&st, 0) == 0;
+	id[0] = ok ? st.st_dev : 0;
+	id[1] = ok ? st.st_ino : 0;
 }
 
-int at_log_fd(void)
+void at_log_open(void)
 {
-	return private_fd < 0 ? -1 : private_fd;
+	identify(home);
+	opened = true;
 }
 
 /* A line in the making. */
@@ -118,11 +122,13 @@ static const char *convert(struct line *l, const char *f, va_list *args)
 	return *f ? f + 1 : f;
 }
 
-static int target(void)
+static bool is_home(void)
 {
-	if (private_fd >= 0 && !at_fdmap_is_own(private_fd))
-		private_fd = LOST;
-	return private_fd == UNOPENED ? 2 : private_fd;
+	uint64_t now[2];
+	if (!opened)
+		return true;
+	identify(now);
+	return now[1] && now[0] == home[0] && now[1] == home[1];
 }
 
 void at_log(enum at_log_level level, const char *format, ...)
@@ -142,7 +148,6 @@ void at_log(enum at_log_level level, const char *format, ...)
 			put(&l, *f++);
 	va_end(args);
 	l.text[l.n++] = '\n';
-	int fd = target();
-	if (fd >= 0)
-		at_sys(SYS_write, fd, (long)l.text, (long)l.n);
+	if (is_home())
+		at_sys(SYS_write, 2, (long)l.text, (long)l.n);
 }

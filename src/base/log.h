@@ -1,9 +1,8 @@
 /*
- * One clear line on stderr, "autotrace: PID: text\n", by one raw write on a private copy of the
- * descriptor that stderr was at start (fd 2 can become somebody's data file; when the copy is lost,
- * or there was no stderr, nothing is written). No stdio, no malloc;
- * any thread, any context; errno is kept. Lines are cut at 512 bytes; foreign control characters
- * are replaced by '?'.
+ * One clear line on stderr, "autotrace: PID: text\n", by one raw write. fd 2 can become somebody's
+ * data file: when it is not the file it was at the start, and was not put there by dup2, nothing is
+ * written. No stdio, no malloc; any thread, any context; errno is kept. Lines are cut at 512 bytes;
+ * foreign control characters are replaced by '?'.
  */
 #ifndef AT_BASE_LOG_H
 #define AT_BASE_LOG_H
@@ -16,12 +15,9 @@ enum at_log_level { AT_LOG_NONE, AT_LOG_ERROR, AT_LOG_WARN, AT_LOG_INFO, AT_LOG_
 void at_log_set_level(enum at_log_level level);
 enum at_log_level at_log_get_level(void);
 
-/* Remembers the present stderr (F_DUPFD_CLOEXEC, moved high). Called once at start inside a traced
- * program; programs of our own may go without. */
+/* Remembers which file stderr is: at the start inside a traced program, and again when the program
+ * has put another file in its place by dup2; programs of our own may go without. */
 void at_log_open(void);
-
-/* The descriptor of the private copy, or -1. It is one of ours: see base/fdmap.h. */
-int at_log_fd(void);
 
 /* printf subset: %s %.*s %d %u %lu %llu %zu %x %c %%. */
 void at_log(enum at_log_level level, const char *format, ...) __attribute__((format(printf, 2, 3)));

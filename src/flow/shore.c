@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "base/counter.h"
+#include "base/log.h"
 #include "flow/causality.h"
 #include "flow/client.h"
 #include "flow/talk.h"
@@ -238,6 +239,8 @@ void at_shore_duplicated(int from, int to)
 	at_thread_enter();
 	forget(to, AT_FD_UNKNOWN);
 	at_conn_share(from, to);
+	if (to == 2)
+		at_log_open();
 	at_thread_leave();
 	errno = saved;
 }
