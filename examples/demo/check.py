@@ -29,6 +29,9 @@ def fault(spans):
     parents = [None] + [span["span_id"] for span in spans[:-1]]
     if [span.get("parent_span_id") for span in spans] != parents:
         return "a span does not hang below the one that caused it"
+    named = [span["kind"] == "client" or span["name"] == f"GET {span['attributes']['http.route']}" for span in spans]
+    if not all(named):
+        return f"a name is not the method and the route: {[span['name'] for span in spans]}"
     return None
 
 

@@ -31,6 +31,7 @@ struct at_config {
 	int log_level;              /* enum at_log_level */
 	size_t memory_limit;        /* bytes for observing connections */
 	uint32_t exit_timeout_ms;   /* wait at the program's end; 0: none */
+	struct at_str library;      /* AUTOTRACE_LIB: the program `autotrace` uses it */
 	bool sigterm;               /* our own handler may replace a default SIGTERM action */
 	struct at_str config_file;  /* OTEL_CONFIG_FILE: only warned about, never read */
 	struct at_str service_name; /* OTEL_SERVICE_NAME or empty */

@@ -89,9 +89,13 @@ void at_boot_end(bool ending)
 	if (at_thread_pass() || !at_boot.exporting)
 		return;
 	at_thread_enter();
-	if (ending)
+	if (ending) {
 		at_exchange_close_all("process_exit");
-	at_export_exit(at_boot.config.exit_timeout_ms);
+		at_export_exit(at_boot.config.exit_timeout_ms);
+	} else {
+		/* exec may fail, and the program then goes on as it was. */
+		at_export_flush(at_boot.config.exit_timeout_ms);
+	}
 	at_thread_leave();
 }
 

@@ -143,7 +143,7 @@ static void offer(struct at_exchange *x, const char *error_type)
 		.parent_remote = x->parent_remote,
 		.attrs = x->attrs.count,
 		.dropped_attrs = x->attrs.dropped,
-		.links = x->linked,
+		.links = x->linked && at_boot.config.link_count_limit,
 		.name_len = x->method_len,
 		.state_len = (uint16_t)x->state_len,
 		.attr_bytes = x->attrs.n,

@@ -103,13 +103,10 @@ static struct at_str path_of(struct at_str url)
 	return slash < 0 ? AT_STR("/") : at_str_from(url, (size_t)slash);
 }
 
-/* "{method} {route}" as the span's name. */
+/* "{method} {route}" as the span's name; an HTTP span is born with its method as its name. */
 static void rename_span(struct at_span *s, struct at_str route, struct at_scratch *scratch)
 {
-	const struct at_attr *a = at_span_attr(s, AT_KEY_http_request_method);
-	if (!a || a->type != AT_ATTR_STRING)
-		return;
-	struct at_str method = at_str_eq(a->str, AT_STR("_OTHER")) ? AT_STR("HTTP") : a->str;
+	struct at_str method = s->name;
 	char *p = at_scratch_take(scratch, method.n + 1 + route.n);
 	if (!p)
 		return;

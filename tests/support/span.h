@@ -25,6 +25,7 @@ static inline void span_reset(struct at_span *s, enum at_span_kind kind)
 {
 	s->attr_count = 0;
 	s->link_count = 0;
+	s->fixed_count = 0;
 	s->dropped_attrs = 0;
 	s->kind = (uint8_t)kind;
 	s->status = AT_STATUS_UNSET;

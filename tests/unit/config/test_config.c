@@ -48,6 +48,7 @@ static const struct sample {
 	{"OTEL_LOG_LEVEL", "Debug", "loud"},
 	{"AUTOTRACE_LOG_LEVEL", "none", "-1"},
 	{"AUTOTRACE_MEMORY_LIMIT", "8 MiB", "12Q"},
+	{"AUTOTRACE_LIB", "/opt/libautotrace.so", NULL},
 	{"AUTOTRACE_EXIT_TIMEOUT", "0", "-5"},
 	{"AUTOTRACE_FLUSH_ON_SIGTERM", "true", "on"},
 	{"OTEL_CONFIG_FILE", NULL, "/etc/otel.yaml"},
