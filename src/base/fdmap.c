@@ -140,12 +140,16 @@ int at_fdmap_own_in(unsigned first, unsigned last)
 	return lowest;
 }
 
+/* High enough to be in nobody's way, and no higher: fork copies the table of descriptors up to the
+ * highest one (0.4 ms more for one at 20,000, nothing for one below 1,024). */
+#define TOP 1024
+
 int at_fdmap_move_high(int fd)
 {
 	struct rlimit64 limit;
 	long high = -1;
 	if (at_sys6(SYS_prlimit64, 0, RLIMIT_NOFILE, 0, (long)&limit, 0, 0) == 0) {
-		unsigned long top = limit.rlim_cur < 65536 ? limit.rlim_cur : 65536;
+		unsigned long top = limit.rlim_cur < TOP ? limit.rlim_cur : TOP;
 		unsigned long room = top / 4 < 64 ? top / 4 : 64;
 		high = at_sys(SYS_fcntl, fd, F_DUPFD_CLOEXEC, (long)(top - room));
 	}

@@ -25,7 +25,7 @@ static void forget(int fd, uintptr_t word)
 	if (c->connecting && !c->talk) {
 		struct sockaddr_storage peer;
 		socklen_t len = sizeof(peer);
-		struct at_ref owner = { c->owner, c->owner_generation };
+		struct at_ref owner = {c->owner, c->owner_generation};
 		if (getpeername(fd, (struct sockaddr *)&peer, &len) != 0)
 			at_client_connect_failed(&c->peer, 0, c->began, owner);
 	}
@@ -136,7 +136,7 @@ void at_shore_connected(int fd, const struct sockaddr *addr, socklen_t len, int 
 		c->connecting = rc != 0 && (error == EINPROGRESS || error == EALREADY ||
 					    error == EINTR || (error == EAGAIN && c->connecting));
 		if (rc != 0 && !c->connecting && error != EISCONN && error != EAGAIN) {
-			struct at_ref owner = { c->owner, c->owner_generation };
+			struct at_ref owner = {c->owner, c->owner_generation};
 			at_client_connect_failed(&c->peer, error, c->began, owner);
 			c->over = true;
 			c->began = 0;
@@ -160,7 +160,7 @@ void at_shore_socket_error(int fd, const void *value, socklen_t len)
 	at_thread_enter();
 	struct at_conn *c = at_conn_lock_known(fd);
 	if (c) {
-		struct at_ref owner = { c->owner, c->owner_generation };
+		struct at_ref owner = {c->owner, c->owner_generation};
 		if (c->connecting && error)
 			at_client_connect_failed(&c->peer, error, c->began, owner);
 		else if (error)
@@ -181,6 +181,15 @@ void at_shore_closing(int fd)
 	forget(fd, AT_FD_BORING);
 	at_thread_leave();
 	errno = saved;
+}
+
+void at_shore_closing_stdio(FILE *f)
+{
+	int saved = errno;
+	int fd = fileno(f); /* EBADF for a stream that is not on a descriptor */
+	errno = saved;
+	if (fd >= 0)
+		at_shore_closing(fd);
 }
 
 void at_shore_giving_way(int to)

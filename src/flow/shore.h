@@ -1,14 +1,15 @@
 /*
  * The one door between the interposed calls and the flow: what happened to a descriptor, told after
- * (or, where it must be, before) the true call. Every function keeps errno, sets the thread's guard,
- * takes the connection's lock for its own few steps, and may be called from any thread and from
- * signal handlers. Hooks include this and no other header of flow.
+ * (or, where it must be, before) the true call. Every function keeps errno, sets the thread's
+ * guard, takes the connection's lock for its own few steps, and may be called from any thread and
+ * from signal handlers. Hooks include this and no other header of flow.
  */
 #ifndef AT_FLOW_SHORE_H
 #define AT_FLOW_SHORE_H
 
 #include <errno.h>
 #include <poll.h>
+#include <stdio.h>
 #include <sys/select.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
@@ -54,10 +55,11 @@ void at_shore_connected(int fd, const struct sockaddr *addr, socklen_t len, int 
 void at_shore_socket_error(int fd, const void *value, socklen_t len);
 /* Before close(), dup2() onto it, fclose(): forgets fd. */
 void at_shore_closing(int fd);
+void at_shore_closing_stdio(FILE *f);
 /* Before dup2() onto `to`: a descriptor of ours there makes way. */
 void at_shore_giving_way(int to);
-/* Before close_range() and closefrom(). True when descriptors of ours lie inside: then the range must
- * be closed piece by piece with at_shore_next_piece. */
+/* Before close_range() and closefrom(). True when descriptors of ours lie inside: then the range
+ * must be closed piece by piece with at_shore_next_piece. */
 bool at_shore_closing_range(unsigned first, unsigned last);
 /* The next stretch of [*first, last] without descriptors of ours: false when there is none. On
  * return *first … *ret_last may be closed; continue with *ret_last + 1. */
@@ -78,8 +80,8 @@ void at_shore_read_unseen(int fd, ssize_t rc);
 /* Descriptors that came with a message. */
 void at_shore_received(const struct msghdr *msg);
 /* Before a write-side call: the changes to make, or NULL to write as it is. Memory of the program
- * that cannot be read is left for the call itself to complain of. _plan: the piece is the hook's own;
- * _vector: the pieces are the program's; _message: the message is the program's, too. */
+ * that cannot be read is left for the call itself to complain of. _plan: the piece is the hook's
+ * own; _vector: the pieces are the program's; _message: the message is the program's, too. */
 struct at_edits *at_shore_plan(int fd, const struct iovec *piece);
 struct at_edits *at_shore_plan_vector(int fd, const struct iovec *iov, size_t count);
 struct at_edits *at_shore_plan_message(int fd, const struct msghdr *msg);

@@ -19,7 +19,7 @@ int AT_HOOK(close)(int fd)
 int AT_HOOK(fclose)(FILE *f)
 {
 	if (!at_thread_pass() && f)
-		at_shore_closing(fileno(f));
+		at_shore_closing_stdio(f);
 	return at_libc.fclose(f);
 }
 
