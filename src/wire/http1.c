@@ -37,21 +37,10 @@ void at_http1_tunnel(struct at_http1 *h)
 		at_http1_end_observation(h, AT_HTTP1_STOP_TUNNEL);
 }
 
-void at_http1_message_done(struct at_http1_run *run)
+void at_http1_refuse(struct at_http1 *h, uint8_t row)
 {
-	struct at_http1 *h = run->h;
-	if (h->messages < UINT32_MAX)
-		h->messages++;
-	h->state = AT_HTTP1_IDLE;
-	run->sink->end(run->ctx, h->body_bytes, h->wire_bytes);
-}
-
-void at_http1_enter(struct at_http1 *h, const struct at_message *m, enum at_http1_state next)
-{
-	h->state = (uint8_t)next;
-	h->sub = 0;
-	h->line = 0;
-	h->left = next == AT_HTTP1_LENGTH ? m->declared_body : 0;
+	bool first = h->messages == 0 && h->wire_bytes == h->hold.n && row == 0;
+	at_http1_end_observation(h, first ? AT_HTTP1_STOP_NOT_HTTP : AT_HTTP1_STOP_MALFORMED);
 }
 
 size_t at_http1_blank(const char *p, size_t n)
@@ -62,15 +51,18 @@ size_t at_http1_blank(const char *p, size_t n)
 	return i;
 }
 
-static size_t idle_step(struct at_http1_run *run, const char *p, size_t n)
+static inline __attribute__((always_inline)) size_t idle_step(struct at_http1_run *run,
+							      const char *p, size_t n)
 {
 	struct at_http1 *h = run->h;
-	size_t blank = at_http1_blank(p, n);
+	size_t blank = 0;
+	if (*p == '\r' || *p == '\n')
+		blank = at_http1_blank(p, n);
 	if (blank == n)
 		return n;
 	h->body_bytes = 0;
 	h->wire_bytes = 0;
-	if (!at_http1_can_begin(h->half, at_str(p + blank, 1))) {
+	if (!at_http1_may_begin(h->half, p[blank])) {
 		at_http1_end_observation(h, h->messages ? AT_HTTP1_STOP_MALFORMED
 							: AT_HTTP1_STOP_NOT_HTTP);
 		return n;
@@ -80,6 +72,51 @@ static size_t idle_step(struct at_http1_run *run, const char *p, size_t n)
 	h->line = 0;
 	run->sink->begin(run->ctx);
 	return blank;
+}
+
+void at_http1_deliver(struct at_http1_run *run, const struct at_message *m)
+{
+	struct at_http1 *h = run->h;
+	enum at_http1_then then = run->sink->head(run->ctx, m);
+	enum at_http1_state next = at_http1_behind_head(m, then);
+	at_http1_enter(h, m, next);
+	if (h->hold.p)
+		at_buf_free(&h->hold);
+	if (then == AT_HTTP1_THEN_STOP) {
+		at_http1_end_observation(h, AT_HTTP1_STOP_ASKED);
+		return;
+	}
+	if (next == AT_HTTP1_IDLE || next == AT_HTTP1_STOPPED)
+		at_http1_message_done(run);
+	if (next == AT_HTTP1_STOPPED)
+		at_http1_end_observation(h, AT_HTTP1_STOP_TUNNEL);
+}
+
+/* A head's first bytes: with luck it is all there, and parsed where it lies. */
+static inline __attribute__((always_inline)) size_t head_step(struct at_http1_run *run,
+							      const char *p, size_t n)
+{
+	struct at_http1 *h = run->h;
+	struct at_http1_cursor at;
+	struct at_message m;
+	if (h->hold.n)
+		return at_http1_go_on(run, p, n);
+	if (*p == '\r' || *p == '\n')
+		return at_http1_blank(p, n);
+	struct at_str head = at_str_head(at_str(p, n), AT_HTTP1_HEAD_MAX);
+	switch (at_http1_parse(h->half, head, false, &at, &m)) {
+	case AT_HTTP1_SCAN_DONE:
+		h->wire_bytes += m.head_bytes;
+		at_http1_deliver(run, &m);
+		return m.head_bytes;
+	case AT_HTTP1_SCAN_BAD:
+		at_http1_refuse(h, at.row);
+		break;
+	case AT_HTTP1_SCAN_MORE:
+		at_http1_hold(h, head, at);
+		break;
+	}
+	return n;
 }
 
 /* n bytes of payload go by: LENGTH, CHUNK_DATA and UNTIL_CLOSE need not see them. Returns how many
@@ -110,7 +147,7 @@ at_http1_step *at_http1_step_of(enum at_http1_state state)
 {
 	static at_http1_step *const step[] = {
 		[AT_HTTP1_IDLE] = idle_step,
-		[AT_HTTP1_HEAD] = at_http1_head_step,
+		[AT_HTTP1_HEAD] = head_step,
 		[AT_HTTP1_LENGTH] = body_step,
 		[AT_HTTP1_CHUNK_SIZE] = at_http1_chunk_size_step,
 		[AT_HTTP1_CHUNK_DATA] = body_step,
@@ -127,8 +164,16 @@ bool at_http1_feed(struct at_http1 *h, const char *data, size_t n, const struct 
 {
 	struct at_http1_run run = {h, sink, ctx};
 	size_t at = 0;
-	while (at < n && h->state != AT_HTTP1_STOPPED)
-		at += at_http1_step_of(h->state)(&run, data + at, n - at);
+	while (at < n && h->state != AT_HTTP1_STOPPED) {
+		if (h->state == AT_HTTP1_IDLE)
+			at += idle_step(&run, data + at, n - at);
+		else if (h->state == AT_HTTP1_HEAD)
+			at += head_step(&run, data + at, n - at);
+		else if (h->state == AT_HTTP1_LENGTH)
+			at += body_step(&run, data + at, n - at);
+		else
+			at += at_http1_step_of(h->state)(&run, data + at, n - at);
+	}
 	return h->state != AT_HTTP1_STOPPED;
 }
 

@@ -1,7 +1,6 @@
 /*
- * A head on its way through the stream. When all of it lies in one call it is parsed where it lies
- * and nothing is copied; otherwise its bytes are collected in h->hold, each line checked once when
- * its LF arrives (so that a head fed byte by byte costs no more than its length), and the whole is
+ * A head that comes in pieces. Its bytes are collected in h->hold, each line checked once when its
+ * LF arrives (so that a head fed byte by byte costs no more than its length), and the whole is
  * parsed when the empty line is there. Fed by http1.c on the caller's thread.
  */
 #include "wire/http1_priv.h"
@@ -18,64 +17,13 @@ static void keep_cursor(struct at_http1 *h, struct at_http1_cursor at)
 	h->sub = at.row;
 }
 
-/* Malformed, or no HTTP at all when this is the first line of a first message. */
-static void refuse(struct at_http1 *h, uint8_t row)
+void at_http1_hold(struct at_http1 *h, struct at_str head, struct at_http1_cursor at)
 {
-	bool first = h->messages == 0 && h->wire_bytes == h->hold.n && row == 0;
-	at_http1_end_observation(h, first ? AT_HTTP1_STOP_NOT_HTTP : AT_HTTP1_STOP_MALFORMED);
-}
-
-/* Collects n bytes that end before the head does. */
-static void hold(struct at_http1 *h, const char *p, size_t n)
-{
-	if (n == AT_HTTP1_HEAD_MAX || !at_buf_add(&h->hold, p, n, AT_HTTP1_HEAD_MAX))
+	keep_cursor(h, at);
+	if (head.n == AT_HTTP1_HEAD_MAX || !at_buf_add(&h->hold, head.p, head.n, AT_HTTP1_HEAD_MAX))
 		at_http1_end_observation(h, AT_HTTP1_STOP_OVER_CAP);
 	else
-		h->wire_bytes += n;
-}
-
-/* The head is parsed: asks what follows and goes there. */
-static void deliver(struct at_http1_run *run, const struct at_message *m)
-{
-	struct at_http1 *h = run->h;
-	enum at_http1_then then = run->sink->head(run->ctx, m);
-	enum at_http1_state next = at_http1_behind_head(m, then);
-	at_http1_enter(h, m, next);
-	at_buf_free(&h->hold);
-	if (then == AT_HTTP1_THEN_STOP) {
-		at_http1_end_observation(h, AT_HTTP1_STOP_ASKED);
-		return;
-	}
-	if (next == AT_HTTP1_IDLE || next == AT_HTTP1_STOPPED)
-		at_http1_message_done(run);
-	if (next == AT_HTTP1_STOPPED)
-		at_http1_end_observation(h, AT_HTTP1_STOP_TUNNEL);
-}
-
-/* A head's first bytes: with luck it is all there. */
-static size_t begin_head(struct at_http1_run *run, const char *p, size_t n)
-{
-	struct at_http1 *h = run->h;
-	struct at_str head = at_str_head(at_str(p, n), AT_HTTP1_HEAD_MAX);
-	struct at_http1_cursor at;
-	struct at_message m;
-	size_t blank = at_http1_blank(p, n);
-	if (blank)
-		return blank;
-	switch (at_http1_parse(h->half, head, false, &at, &m)) {
-	case AT_HTTP1_SCAN_DONE:
-		h->wire_bytes += m.head_bytes;
-		deliver(run, &m);
-		return m.head_bytes;
-	case AT_HTTP1_SCAN_BAD:
-		refuse(h, at.row);
-		break;
-	case AT_HTTP1_SCAN_MORE:
-		keep_cursor(h, at);
-		hold(h, head.p, head.n);
-		break;
-	}
-	return n;
+		h->wire_bytes += head.n;
 }
 
 /* The line that is incomplete in hold, if data completes it; returns the bytes taken. */
@@ -117,7 +65,7 @@ static size_t collect(struct at_http1 *h, struct at_str data, enum at_http1_scan
 	return n + rest.n;
 }
 
-static size_t continue_head(struct at_http1_run *run, const char *p, size_t n)
+size_t at_http1_go_on(struct at_http1_run *run, const char *p, size_t n)
 {
 	struct at_http1 *h = run->h;
 	struct at_str data = at_str_head(at_str(p, n), AT_HTTP1_HEAD_MAX - h->hold.n);
@@ -132,15 +80,10 @@ static size_t continue_head(struct at_http1_run *run, const char *p, size_t n)
 	else
 		at = cursor_of(h);
 	if (scan == AT_HTTP1_SCAN_DONE)
-		deliver(run, &m);
+		at_http1_deliver(run, &m);
 	else if (scan == AT_HTTP1_SCAN_BAD)
-		refuse(h, at.row);
+		at_http1_refuse(h, at.row);
 	else if (h->hold.n == AT_HTTP1_HEAD_MAX)
 		at_http1_end_observation(h, AT_HTTP1_STOP_OVER_CAP);
 	return taken;
-}
-
-size_t at_http1_head_step(struct at_http1_run *run, const char *p, size_t n)
-{
-	return run->h->hold.n ? continue_head(run, p, n) : begin_head(run, p, n);
 }

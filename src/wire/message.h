@@ -13,7 +13,7 @@ enum at_wire_half { AT_WIRE_REQUEST, AT_WIRE_RESPONSE };
 /* Header fields with a meaning for tracing; the engine finds them while it scans, so that nobody
  * scans twice. wire/field.def has a row for each. */
 enum at_field {
-#define AT_FIELD(id, name) AT_FIELD_##id,
+#define AT_FIELD(id, name, where) AT_FIELD_##id,
 #include "wire/field.def"
 #undef AT_FIELD
 	AT_FIELDS
@@ -21,13 +21,14 @@ enum at_field {
 
 /* The first value of a known field, and how often the field stood there. */
 struct at_field_value {
-	struct at_str value; /* trimmed; the first line's */
-	uint32_t count;      /* lines with this name */
+	struct at_str value; /* trimmed; the first line's. Without one n is 0 and p anything */
+	uint32_t count;      /* lines with this name; 0 also for what this half has no use for */
 };
 
 struct at_message {
 	enum at_wire_half half; /* request or response */
 	uint8_t version;        /* 10 = HTTP/1.0, 11 = HTTP/1.1 */
+	bool chunked;           /* Transfer-Encoding ends in chunked */
 	uint16_t status;        /* responses: 100..999 */
 	struct at_str method;   /* requests: as sent */
 	struct at_str target;   /* requests: any of the four forms, as sent */
@@ -35,7 +36,6 @@ struct at_message {
 	uint64_t head_bytes;    /* first line, header lines and empty line, on the wire */
 	uint64_t declared_body; /* Content-Length; UINT64_MAX: none, or Transfer-Encoding overrules
 				 */
-	bool chunked;           /* Transfer-Encoding ends in chunked */
 	struct at_field_value field[AT_FIELDS]; /* known fields */
 };
 

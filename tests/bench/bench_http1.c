@@ -150,7 +150,7 @@ int main(void)
 	char *chunked = with_body(1 << 20, true, &chunked_n);
 #define TEXT(s) s, sizeof(s) - 1
 	const struct row rows[] = {
-		{"short request", AT_WIRE_REQUEST, TEXT(short_request), 65536, false},
+		{"wrk request", AT_WIRE_REQUEST, TEXT(short_request), 65536, false},
 		{"browser request", AT_WIRE_REQUEST, TEXT(browser_request), 65536, false},
 		{"nginx response", AT_WIRE_RESPONSE, TEXT(nginx_response), 65536, false},
 		{"browser request, looked at and fed", AT_WIRE_REQUEST, TEXT(browser_request),

@@ -78,7 +78,7 @@ static inline void play_escaped(struct play *l, const char *before, struct at_st
 static inline void play_head(struct play *l, const struct at_message *m)
 {
 	static const char *const field[] = {
-#define AT_FIELD(id, name) name,
+#define AT_FIELD(id, name, where) name,
 #include "wire/field.def"
 #undef AT_FIELD
 	};
