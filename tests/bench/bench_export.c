@@ -28,6 +28,7 @@
 #include "config/config.h"
 #include "export/export.h"
 #include "export/otlp_encode.h"
+#include "export/otlp_frame.h"
 #include "libc/libc.h"
 #include "processor/chain.h"
 #include "support/reference.h"

@@ -23,6 +23,7 @@ class Round:
         per = 1e6 / self.load.requests
         after = machine.cpu(server.worker)
         self.program_us, self.exporter_us = (per * (b - a) for a, b in zip(before, after))
+        self.busy = (self.program_us + self.exporter_us) * self.load.rate / 1e4
         self.collector_us = per * (collector.cpu() - collected) if collector else 0
         self.spans = servers.Spans(server.stop())
 
@@ -71,6 +72,7 @@ def _row(settings, place, name, start, setup, seconds, threads, connections, goa
     found.add("latency, 99 %", "µs", "ratio", *both(lambda r: r.load.p99_us))
     found.add("CPU of the program's threads", "µs/request", "difference", *both(lambda r: r.program_us))
     found.add("CPU of the exporter's thread", "µs/request", "value", [r.exporter_us for r in sunk])
+    found.add("CPU of both threads in all", "% of a core", "difference", *both(lambda r: r.busy))
     found.add("CPU of autotrace-view (another process)", "µs/request", "value", [r.collector_us for r in viewed])
     _account(found, rounds, bench.collectors)
     return found
