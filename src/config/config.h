@@ -33,6 +33,7 @@ struct at_config {
 	uint32_t exit_timeout_ms;   /* wait at the program's end; 0: none */
 	struct at_str library;      /* AUTOTRACE_LIB: the program `autotrace` uses it */
 	bool sigterm;               /* our own handler may replace a default SIGTERM action */
+	struct at_str command;      /* argv[0] at the start; the caller of at_config_load sets it */
 	struct at_str config_file;  /* OTEL_CONFIG_FILE: only warned about, never read */
 	struct at_str service_name; /* OTEL_SERVICE_NAME or empty */
 	struct at_str resource_attributes; /* OTEL_RESOURCE_ATTRIBUTES as it stands */

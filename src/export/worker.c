@@ -85,6 +85,7 @@ static void set_up(struct worker *w)
 		.service_name = config->service_name,
 		.attributes = config->resource_attributes,
 		.injected = config->injected_attributes,
+		.command = config->command,
 	};
 	bool bad = false;
 	struct at_resource *resource = at_resource_build(&user, &bad);

@@ -21,6 +21,7 @@
 struct at_boot at_boot;
 
 static char arena[AT_CONFIG_ARENA]; /* text of the settings */
+static char command_text[256];      /* argv[0] as it was at the start, cut */
 
 static void before_fork(void)
 {
@@ -63,13 +64,23 @@ static void read_sampler(void)
 		at_sampler_init(&at_boot.sampler, AT_STR("parentbased_always_on"), 1.0);
 }
 
-void at_boot_start(const char *const *envp)
+/* Programs overwrite their arguments, so the first is kept. */
+static void keep_command(const char *command)
+{
+	struct at_str c = at_str_head(at_str_c(command), sizeof(command_text));
+	if (c.n)
+		memcpy(command_text, c.p, c.n);
+	at_boot.config.command = at_str(command_text, c.n);
+}
+
+void at_boot_start(const char *command, const char *const *envp)
 {
 	if (!at_config_load(&at_boot.config, envp, arena, sizeof(arena)))
 		return;
 	at_log_set_level((enum at_log_level)at_boot.config.log_level);
 	at_log_open();
 	at_config_warn(&at_boot.config);
+	keep_command(command);
 	at_slab_limit(at_boot.config.memory_limit);
 	at_clock_anchor();
 	read_sampler();

@@ -18,9 +18,10 @@ struct at_boot {
 
 extern struct at_boot at_boot;
 
-/* Reads the settings and wakes the rooms below; `envp` as in execve. Called once by the constructor,
- * before which every hook passes straight through. Silent and inert when tracing is off. */
-void at_boot_start(const char *const *envp);
+/* Reads the settings and wakes the rooms below; `envp` as in execve, `command` is argv[0] (or NULL),
+ * copied. Called once by the constructor, before which every hook passes straight through. Silent
+ * and inert when tracing is off. */
+void at_boot_start(const char *command, const char *const *envp);
 
 /* The process is about to end (exit, _exit, quick_exit) or to be replaced (exec): reports what is
  * open when `ending`, then waits for delivery, at most the exit time-out. Any thread. */

@@ -26,12 +26,10 @@ static bool is_first_copy(void)
 
 __attribute__((constructor(101))) static void start(int argc, char **argv, char **envp)
 {
-	(void)argc;
-	(void)argv;
 	at_libc_resolve();
 	if (getauxval(AT_SECURE) || !is_first_copy())
 		return;
-	at_boot_start((const char *const *)envp);
+	at_boot_start(argc > 0 ? argv[0] : NULL, (const char *const *)envp);
 	if (!__atomic_load_n(&at_thread_live, __ATOMIC_RELAXED))
 		at_hook_dlopen_mask = ~0;
 }
