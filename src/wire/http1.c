@@ -165,14 +165,12 @@ bool at_http1_feed(struct at_http1 *h, const char *data, size_t n, const struct 
 	struct at_http1_run run = {h, sink, ctx};
 	size_t at = 0;
 	while (at < n && h->state != AT_HTTP1_STOPPED) {
-		if (h->state == AT_HTTP1_IDLE)
-			at += idle_step(&run, data + at, n - at);
-		else if (h->state == AT_HTTP1_HEAD)
-			at += head_step(&run, data + at, n - at);
-		else if (h->state == AT_HTTP1_LENGTH)
-			at += body_step(&run, data + at, n - at);
-		else
+		if (h->state > AT_HTTP1_HEAD)
 			at += at_http1_step_of(h->state)(&run, data + at, n - at);
+		else if (h->state == AT_HTTP1_IDLE)
+			at += idle_step(&run, data + at, n - at);
+		else
+			at += head_step(&run, data + at, n - at);
 	}
 	return h->state != AT_HTTP1_STOPPED;
 }
