@@ -36,9 +36,10 @@ int at_export_flush(unsigned timeout_ms);
  * (AT_LOG_INFO). A second call waits only for what is new and speaks only when more was lost. */
 void at_export_exit(unsigned timeout_ms);
 
-/* For pthread_atfork. prepare waits until the background thread does nothing but wait, for the network
- * or for spans (some milliseconds, two seconds at most); the child has an empty queue, counters
- * at zero, none of the parent's descriptors, and starts a thread of its own with its first span. */
+/* For pthread_atfork. prepare waits until the background thread does nothing but wait, for the
+ * network or for spans (some milliseconds, two seconds at most); the child has an empty queue,
+ * counters at zero, none of the parent's descriptors, and starts a thread of its own with its first
+ * span. */
 void at_export_fork_prepare(void);
 void at_export_fork_parent(void);
 void at_export_fork_child(void);

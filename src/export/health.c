@@ -17,7 +17,8 @@ void at_health_open(struct at_health *h, const char *name, struct at_str where, 
 {
 	*h = (struct at_health){.name = name, .exiting = exiting};
 	where = at_str_head(where, sizeof(h->where) - 1);
-	memcpy(h->where, where.p, where.n);
+	if (where.n)
+		memcpy(h->where, where.p, where.n);
 }
 
 /* "NAME: WHERE what: text", cut to the room. */
@@ -33,7 +34,8 @@ static void describe(const struct at_health *h, const char *text, char *dst, siz
 	size_t n = 0;
 	for (size_t i = 0; i < sizeof(part) / sizeof(part[0]); i++) {
 		struct at_str s = at_str_head(at_str_c(part[i]), room - 1 - n);
-		memcpy(dst + n, s.p, s.n);
+		if (s.n)
+			memcpy(dst + n, s.p, s.n);
 		n += s.n;
 	}
 	dst[n] = 0;

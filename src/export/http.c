@@ -15,10 +15,10 @@
 
 #include "base/log.h"
 #include "export/gate.h"
+#include "export/http_header.h"
 #include "export/out.h"
 #include "export/resolve.h"
 #include "export/socket.h"
-#include "libc/bundle.h"
 #include "libc/floor.h"
 
 #define ANSWER_MAX (4u << 20)
@@ -112,22 +112,6 @@ static size_t take_body(char *p, size_t size, size_t n, void *client)
 
 /* ---- setting up ---- */
 
-/* The variables that libcurl asks for a proxy, as it orders them. */
-static const char *proxy_of(struct at_str scheme)
-{
-	static const char *const names[2][4] = {
-		{"http_proxy", "all_proxy", "ALL_PROXY", NULL},
-		{"https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"},
-	};
-	bool tls = at_str_eq_nocase(scheme, AT_STR("https"));
-	for (int i = 0; i < 4 && names[tls][i]; i++) {
-		const char *value = at_bundle_getenv(names[tls][i]);
-		if (value && *value)
-			return value;
-	}
-	return NULL;
-}
-
 static bool start_curl(bool tls)
 {
 	if (!state.ready) {
@@ -193,61 +177,23 @@ static void check_sockets(void)
 	start_curl(false);
 }
 
-/* ---- headers ---- */
-
-static size_t decode_percent(char *dst, struct at_str s)
-{
-	size_t n = 0;
-	for (size_t i = 0; i < s.n; i++) {
-		if (s.p[i] == '%' && s.n - i > 2 && at_hex_decode(dst + n, s.p + i + 1, 1)) {
-			i += 2;
-			n++;
-		} else {
-			dst[n++] = s.p[i];
-		}
-	}
-	return n;
-}
-
-/* "name: value" at dst, or false when the pair could break out of its line. */
-static bool header_line(char *dst, size_t room, struct at_str pair)
-{
-	struct at_str value = pair;
-	struct at_str name = at_str_trim(at_str_cut(&value, '='));
-	value = at_str_trim(value);
-	if (name.n == 0 || name.n + value.n + 3 > room)
-		return false;
-	memcpy(dst, name.p, name.n);
-	memcpy(dst + name.n, ": ", 2);
-	size_t n = name.n + 2 + decode_percent(dst + name.n + 2, value);
-	dst[n] = 0;
-	for (size_t i = 0; i < n; i++)
-		if ((unsigned char)dst[i] < 32 || dst[i] == 127 || (i < name.n && dst[i] == ':'))
-			return false;
-	if (value.n == 0)
-		memcpy(dst + name.n, ";", 2); /* libcurl's way to send an empty one */
-	return true;
-}
-
-static struct curl_slist *make_headers(const struct at_http_options *o, bool gzip)
+static struct curl_slist *plain_headers(const struct at_http_options *o)
 {
 	char line[HEADER_MAX] = "Content-Type: ";
 	struct at_str list = o->headers;
 	strncat(line, o->content_type, sizeof(line) - strlen(line) - 1);
 	struct curl_slist *s = curl_slist_append(NULL, line);
 	s = curl_slist_append(s, "Expect:");
-	if (gzip)
-		s = curl_slist_append(s, "Content-Encoding: gzip");
-	while (list.n) {
-		struct at_str pair = at_str_trim(at_str_cut(&list, ','));
-		if (pair.n == 0)
-			continue;
-		if (header_line(line, sizeof(line), pair))
-			s = curl_slist_append(s, line);
-		else if (!gzip)
-			at_log(AT_LOG_WARN, "a header of OTEL_EXPORTER_OTLP_HEADERS is malformed, "
-					    "ignored");
-	}
+	while (at_http_header_next(&list, line, sizeof(line)))
+		s = curl_slist_append(s, line);
+	return s;
+}
+
+static struct curl_slist *gzip_headers(const struct curl_slist *plain)
+{
+	struct curl_slist *s = curl_slist_append(NULL, "Content-Encoding: gzip");
+	for (; plain; plain = plain->next)
+		s = curl_slist_append(s, plain->data);
 	return s;
 }
 
@@ -256,18 +202,23 @@ struct at_http *at_http_open(const struct at_http_options *o)
 	struct at_http *h = calloc(1, sizeof(*h));
 	struct at_endpoint e;
 	bool tls = at_endpoint_read(&e, o->url) &&
-		   (proxy_of(e.scheme) || at_str_eq_nocase(e.scheme, AT_STR("https")));
+		   (at_resolve_proxy(e.scheme) || at_str_eq_nocase(e.scheme, AT_STR("https")));
 	if (!h)
 		return NULL;
 	h->options = *o;
 	h->body.cap = ANSWER_MAX;
 	bool ok = start_curl(tls);
 	if (ok) {
-		h->plain = make_headers(o, false);
-		h->gzip = make_headers(o, true);
+		h->plain = plain_headers(o);
+		h->gzip = gzip_headers(h->plain);
 		ok = set_easy(h);
 	}
-	return ok ? h : NULL;
+	if (ok)
+		return h;
+	curl_slist_free_all(h->plain);
+	curl_slist_free_all(h->gzip);
+	free(h);
+	return NULL;
 }
 
 /* ---- addresses ---- */
@@ -288,7 +239,7 @@ static bool find_addresses(struct at_http *h)
 	h->addresses = NULL;
 	if (!at_endpoint_read(&e, h->options.url))
 		return false;
-	const char *proxy = proxy_of(e.scheme);
+	const char *proxy = at_resolve_proxy(e.scheme);
 	bool found = at_resolve(&e, h->look_again, &text, &error);
 	add_address(h, text);
 	if (proxy && at_endpoint_read(&e, at_str_c(proxy)) &&

@@ -10,6 +10,7 @@
 #include "export/health.h"
 #include "export/otlp_answer.h"
 #include "export/otlp_encode.h"
+#include "export/otlp_frame.h"
 #include "export/otlp_json.h"
 #include "export/post.h"
 #include "export/resolve.h"
@@ -45,7 +46,8 @@ static struct at_str shown_url(struct at_str url, char *dst, size_t room)
 		part[1] = AT_STR("://[");
 	for (size_t i = 0; i < sizeof(part) / sizeof(part[0]); i++) {
 		part[i] = at_str_head(part[i], room - n);
-		memcpy(dst + n, part[i].p, part[i].n);
+		if (part[i].n)
+			memcpy(dst + n, part[i].p, part[i].n);
 		n += part[i].n;
 	}
 	return at_str(dst, n);

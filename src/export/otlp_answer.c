@@ -13,7 +13,7 @@ static void keep_message(struct at_otlp_answer *r, struct at_str s)
 {
 	s = at_str_head(s, AT_OTLP_MESSAGE_MAX);
 	s.n = at_utf8_valid(s);
-	if (s.n)
+	if (s.p && s.n)
 		memcpy(r->message, s.p, s.n);
 	r->message[s.n] = 0;
 }

@@ -1,6 +1,6 @@
 /*
- * Spans as OTLP protobuf: the body of an ExportTraceServiceRequest, written span by span into a
- * batch's buffer. The worker's thread only.
+ * Spans as OTLP protobuf, one behind the other in a batch's buffer; otlp_frame.h puts the rest
+ * around them. The worker's thread only.
  */
 #ifndef AT_EXPORT_OTLP_ENCODE_H
 #define AT_EXPORT_OTLP_ENCODE_H
@@ -8,29 +8,10 @@
 #include "export/out.h"
 #include "trace/record.h"
 
-struct at_resource;
-
-/* Identity of the instrumentation scope and of the conventions that the attributes follow. */
-#define AT_OTLP_SCOPE_NAME "libautotrace"
-#define AT_OTLP_SCHEMA_URL "https://opentelemetry.io/schemas/1.44.0"
-
-/* What all bodies of a process have in common, ready to copy. */
-struct at_otlp_frame {
-	struct at_out resource; /* ResourceSpans.resource, with tag and length */
-	struct at_out scope;    /* ScopeSpans.scope, with tag and length */
-};
-
-/* Packs resource and scope; false: no memory. */
-bool at_otlp_frame_open(struct at_otlp_frame *f, const struct at_resource *r);
-void at_otlp_frame_free(struct at_otlp_frame *f);
-
-/* Leaves room at the start of an empty buffer for what stands before the spans. */
-void at_otlp_begin(const struct at_otlp_frame *f, struct at_out *o);
+/* Makes the table of keys; before the first span. */
+void at_otlp_encode_open(void);
 
 /* One span; o->failed when it does not fit. */
 void at_otlp_add(struct at_out *o, const struct at_span *s);
-
-/* Puts the envelope around the spans. Returns where the body begins in o. */
-size_t at_otlp_close(const struct at_otlp_frame *f, struct at_out *o);
 
 #endif

@@ -5,7 +5,7 @@
 #include "export/otlp_json.h"
 
 #include "export/json.h"
-#include "export/otlp_encode.h"
+#include "export/otlp_frame.h"
 #include "trace/resource.h"
 
 #define FLAG_REMOTE_KNOWN 0x100u

@@ -71,7 +71,8 @@ static void list_causes(char *dst, size_t room)
 		}
 		n += at_dec_encode(dst + n, lost);
 		dst[n++] = ' ';
-		memcpy(dst + n, text.p, text.n);
+		if (text.n)
+			memcpy(dst + n, text.p, text.n);
 		n += text.n;
 	}
 	dst[n] = 0;

@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 
 #include "export/gate.h"
+#include "libc/bundle.h"
 
 #define KNOWN         4
 #define HOST_MAX      256
@@ -157,6 +158,22 @@ bool at_resolve(const struct at_endpoint *e, bool again, struct at_str *ret, con
 	}
 	*ret = at_str(k->text, k->n);
 	return true;
+}
+
+const char *at_resolve_proxy(struct at_str scheme)
+{
+	/* As libcurl asks for them. */
+	static const char *const names[2][4] = {
+		{"http_proxy", "all_proxy", "ALL_PROXY", NULL},
+		{"https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"},
+	};
+	bool tls = at_str_eq_nocase(scheme, AT_STR("https"));
+	for (int i = 0; i < 4 && names[tls][i]; i++) {
+		const char *value = at_bundle_getenv(names[tls][i]);
+		if (value && *value)
+			return value;
+	}
+	return NULL;
 }
 
 void at_resolve_after_fork(void)

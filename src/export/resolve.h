@@ -24,6 +24,9 @@ bool at_endpoint_read(struct at_endpoint *e, struct at_str url);
 bool at_resolve(const struct at_endpoint *e, bool again, struct at_str *ret,
 		const char **ret_error);
 
+/* The proxy of the environment for URLs of this scheme, or NULL; no_proxy is not considered. */
+const char *at_resolve_proxy(struct at_str scheme);
+
 /* In a forked child: keeps what is known. When the parent was just looking up a name the child
  * never looks up any: the C library's locks may be taken for good. */
 void at_resolve_after_fork(void);

@@ -11,6 +11,7 @@
 
 #include "base/entropy.h"
 #include "export/otlp_encode.h"
+#include "export/otlp_frame.h"
 #include "support/reference.h"
 #include "support/sample.h"
 #include "trace/resource.h"

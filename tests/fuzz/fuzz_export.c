@@ -1,0 +1,96 @@
+/*
+ * What the exporter's thread reads of foreign origin: answers of receivers, Retry-After, header
+ * lists, URLs, and the texts of spans that processors rewrite. The first byte chooses.
+ */
+#include <stdint.h>
+#include <stdlib.h>
+
+#include "base/log.h"
+#include "config/config.h"
+#include "export/http_header.h"
+#include "export/otlp_answer.h"
+#include "export/resolve.h"
+#include "export/retry.h"
+#include "export/utf8.h"
+#include "processor/chain.h"
+#include "../support/span.h"
+
+static struct at_config config;
+static char arena[AT_CONFIG_ARENA];
+static struct at_chain chain;
+
+static void check(bool ok)
+{
+	if (!ok)
+		abort();
+}
+
+static void answer(struct at_str s)
+{
+	static const struct {
+		const char *type;
+		long status;
+	} kinds[] = {{"application/json", 200},
+		     {"application/json", 400},
+		     {"application/x-protobuf", 200},
+		     {"application/x-protobuf", 400}};
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+		struct at_otlp_answer r;
+		struct at_http_answer a = {
+			.status = kinds[i].status, .type = at_str_c(kinds[i].type), .body = s};
+		at_otlp_answer_read(&r, &a);
+		check(strlen(r.message) <= AT_OTLP_MESSAGE_MAX);
+		check(at_utf8_valid(at_str_c(r.message)) == strlen(r.message));
+	}
+}
+
+static void texts(struct at_str s)
+{
+	struct at_endpoint e;
+	char line[256];
+	check(at_retry_after(s, 1700000000) <= 3600 * UINT64_C(1000000000));
+	if (at_endpoint_read(&e, s))
+		check(e.host.n != 0 && e.port != 0 && e.port < 65536);
+	while (at_http_header_next(&s, line, sizeof(line)))
+		check(!strpbrk(line, "\r\n"));
+}
+
+static void utf8(struct at_str s)
+{
+	char *fixed = malloc(3 * s.n + 1);
+	size_t n = at_utf8_fix(fixed, s);
+	check(n == at_utf8_fixed_len(s) && n <= 3 * s.n);
+	check(at_utf8_valid(at_str(fixed, n)) == n);
+	check(!at_utf8_ascii(s) || at_utf8_valid(s) == s.n);
+	free(fixed);
+}
+
+static void spans(struct at_str s)
+{
+	static struct at_span span;
+	for (int kind = AT_SPAN_SERVER; kind <= AT_SPAN_CLIENT; kind++) {
+		span_reset(&span, (enum at_span_kind)kind);
+		span_text(&span, AT_KEY_http_request_method, "GET");
+		span_text(&span, AT_KEY_url_path, "");
+		span.attr[1].str = s;
+		span_text(&span, AT_KEY_url_query, "");
+		span.attr[2].str = s;
+		span_text(&span, AT_KEY_url_full, "");
+		span.attr[3].str = s;
+		check(at_chain_run(&chain, &span));
+	}
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
+{
+	static void (*const targets[])(struct at_str) = {answer, texts, utf8, spans};
+	static const char *const env[] = {"AUTOTRACE_ROUTES=/users/{id};/a/*", NULL};
+	if (!chain.count) {
+		at_log_set_level(AT_LOG_NONE);
+		check(at_config_load(&config, env, arena, sizeof(arena)));
+		at_chain_open(&chain, &config);
+	}
+	if (n)
+		targets[data[0] % 4](at_str((const char *)data + 1, n - 1));
+	return 0;
+}
