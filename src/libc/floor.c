@@ -174,11 +174,6 @@ void *at_floor_walk_first(const char *name)
 	return search.found;
 }
 
-void *at_floor_dlsym_first(const char *name)
-{
-	return dlsym != NULL ? dlsym(RTLD_DEFAULT, name) : at_floor_walk_first(name);
-}
-
 void *at_floor_dlsym_next(const char *name)
 {
 	return dlsym != NULL ? dlsym(RTLD_NEXT, name) : at_floor_walk_next(name);

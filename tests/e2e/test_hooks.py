@@ -49,3 +49,155 @@ def test_a_call_does_what_it_did(tmp_path, row):
     assert plain[0] == 0 and plain[1], plain
     assert traced([CALLS, row], tmp_path / "spans") == plain
     assert run([CALLS, row], LIBRARY, AUTOTRACE_DISABLED="true") == plain
+
+
+# ---- rough treatment ----
+
+GUEST = PROGRAMS / "hooks_guest"
+THREADS = PROGRAMS / "hooks_threads"
+
+
+def spans_of(path, kind):
+    text = path.read_text() if path.exists() else ""
+    return [line for line in text.splitlines() if f" {kind} " in line]
+
+
+# What each scenario finishes before it takes the exporter's file away, or in all: server spans at least.
+# fmt: off
+ROUGH = {
+    "calls_only": 5, "dup2_everywhere": 1, "files_everywhere": 1, "closed_everywhere": 5, "all_numbers": 2,
+    "reused_numbers": 4, "passed_connections": 3, "many_children": 20,
+}
+# fmt: on
+
+
+@pytest.mark.parametrize("scenario", ROUGH)
+def test_descriptors_treated_roughly(tmp_path, scenario):
+    """The program's bytes are where they belong, ours are in no file of its; and it is still traced."""
+    plain = run([GUEST, scenario, tmp_path])
+    spans = tmp_path / "spans"
+    code, out, err = traced([GUEST, scenario, tmp_path], spans)
+    assert plain == (0, "ok\n", "")
+    assert (code, out) == (0, "ok\n")
+    if scenario not in ("dup2_everywhere", "files_everywhere"):  # these took our stderr, or the file
+        assert err == ""
+    assert len(spans_of(spans, "SERVER")) >= ROUGH[scenario]
+    assert len(spans_of(spans, "CLIENT")) >= ROUGH[scenario]
+
+
+def test_our_stderr_and_sockets_receive_no_byte_of_theirs_with_a_collector(tmp_path):
+    """The same with an exporter that has sockets, and warnings to tell: nobody listens there."""
+    for scenario in ("dup2_everywhere", "files_everywhere", "closed_everywhere"):
+        code, out, err = run(
+            [GUEST, scenario, tmp_path], LIBRARY, OTEL_BSP_SCHEDULE_DELAY=10, AUTOTRACE_LOG_LEVEL="debug",
+            OTEL_EXPORTER_OTLP_ENDPOINT="http://127.0.0.1:9",
+        )  # fmt: skip
+        assert (code, out) == (0, "ok\n"), (scenario, err)
+        assert all(line.startswith("autotrace: ") for line in err.splitlines()), err
+
+
+def test_descriptors_beyond_a_small_table(tmp_path):
+    spans = tmp_path / "spans"
+    code, out, err = traced([GUEST, "high_numbers", tmp_path], spans)
+    print(out)  # names the numbers that the limit forbids here
+    used = re.findall(r"^at (\d+)$", out, re.M)
+    assert code == 0 and err == "" and out.endswith("ok\n")
+    assert len(used) >= 2
+    assert len(spans_of(spans, "SERVER")) == len(used)
+    assert len(spans_of(spans, "CLIENT")) == len([n for n in used if int(n) < 1048576])
+
+
+def test_a_storm_of_signals(tmp_path):
+    spans = tmp_path / "spans"
+    code, out, err = traced([THREADS, "storm"], spans, OTEL_BSP_MAX_QUEUE_SIZE=100000)
+    assert (code, out, err) == (0, "ok\n", "")
+    assert len(spans_of(spans, "SERVER")) >= 20000
+
+
+@pytest.mark.parametrize("scenario", ["cancel", "smallest"])
+def test_threads_treated_roughly(tmp_path, scenario):
+    spans = tmp_path / "spans"
+    assert traced([THREADS, scenario], spans, OTEL_BSP_MAX_QUEUE_SIZE=20000) == (0, "ok\n", "")
+    assert len(spans_of(spans, "SERVER")) >= 20
+
+
+def number(output):
+    return int(re.search(r"(\d+)", output)[1])
+
+
+def test_how_much_of_a_stack_we_need(tmp_path):
+    plain = number(run([THREADS, "painted"])[1])
+    ours = number(traced([THREADS, "painted"], tmp_path / "spans", AUTOTRACE_INJECT="true")[1])
+    print(f"stack touched: {plain} bytes alone, {ours} bytes with us")
+    assert ours - plain < 3072
+
+
+def test_ten_thousand_short_threads(tmp_path):
+    code, out, err = run([THREADS, "many"], LIBRARY, OTEL_TRACES_EXPORTER="none")
+    assert code == 0 and err == "", err
+    assert number(out) < 2048, out
+
+
+# ---- other preloads, and none ----
+
+
+def jemalloc():
+    for line in subprocess.run(["/sbin/ldconfig", "-p"], capture_output=True, text=True, check=True).stdout.splitlines():
+        if "libjemalloc.so.2" in line and "x86-64" in line:
+            return line.split(" => ")[1]
+    pytest.skip("libjemalloc2 is not installed")
+
+
+@pytest.mark.parametrize("ours_first", [True, False])
+@pytest.mark.parametrize("scenario", ["calls_only", "many_children"])
+def test_beside_another_allocator(tmp_path, ours_first, scenario):
+    spans = tmp_path / "spans"
+    order = [LIBRARY, jemalloc()] if ours_first else [jemalloc(), LIBRARY]
+    result = run(
+        [GUEST, scenario, tmp_path], *order, OTEL_TRACES_EXPORTER="line", AUTOTRACE_CONSOLE_FILE=spans
+    )  # fmt: skip
+    assert result == (0, "ok\n", "")
+    assert len(spans_of(spans, "SERVER")) >= 5
+
+
+def test_listed_twice_and_copied(tmp_path):
+    copy = tmp_path / "copy.so"
+    copy.write_bytes(LIBRARY.read_bytes())
+    for others in ([LIBRARY], [copy], [copy, LIBRARY]):
+        spans = tmp_path / f"spans{len(others)}{others[0].name}"
+        assert traced([GUEST, "calls_only", tmp_path], spans, *others) == (0, "ok\n", "")
+        assert len(spans_of(spans, "SERVER")) == 5
+        assert len(spans_of(spans, "CLIENT")) == 5
+
+
+def test_bound_at_once(tmp_path):
+    assert run(["/bin/true"], LIBRARY, LD_BIND_NOW=1) == (0, "", "")
+    assert run([GUEST, "calls_only", tmp_path], LIBRARY, LD_BIND_NOW=1, OTEL_TRACES_EXPORTER="none")[:2] == (0, "ok\n")
+
+
+@pytest.mark.parametrize("switch", ["AUTOTRACE_DISABLED", "OTEL_SDK_DISABLED"])
+def test_switched_off_there_is_nothing_of_ours(tmp_path, switch):
+    """No descriptor, no thread, no line, no header."""
+    script = "import os; print(sorted(os.listdir('/proc/self/fd')), len(os.listdir('/proc/self/task')))"
+    plain = run(["/usr/bin/python3", "-c", script])
+    assert run(["/usr/bin/python3", "-c", script], LIBRARY, **{switch: "true"}) == plain
+    assert traced([GUEST, "calls_only", tmp_path], tmp_path / "spans", **{switch: "true"}) == (0, "ok\n", "")
+    assert not (tmp_path / "spans").exists()
+
+
+def test_subprocesses_of_python_close_everything_and_harm_nothing(tmp_path):
+    script = """
+import subprocess, os
+for i in range(10):
+    assert subprocess.run(["/bin/echo", str(i)], capture_output=True, close_fds=True).stdout == b"%d\\n" % i
+    assert subprocess.run(["/bin/sh", "-c", "ls /proc/self/fd | wc -l"], capture_output=True, preexec_fn=lambda: None).returncode == 0
+try:
+    subprocess.run(["/nowhere"])
+except FileNotFoundError as error:
+    print(error)
+os.closerange(3, 100000)
+print(subprocess.run(["/bin/false"]).returncode)
+"""
+    plain = run(["/usr/bin/python3", "-c", script])
+    assert plain[0] == 0
+    assert traced(["/usr/bin/python3", "-c", script], tmp_path / "spans") == plain
