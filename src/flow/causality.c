@@ -22,18 +22,12 @@ void at_causality_serve(const struct at_exchange *x)
 
 void at_causality_resume(const struct at_exchange *call)
 {
-	if (at_exchange_valid(call->parent)) {
-		worker.current = call->parent;
-		worker.rule = worker.looped ? AT_RULE_LOOP : AT_RULE_THREAD;
-	} else if (worker.looped) {
-		worker.current = (struct at_ref){ 0 };
-	}
-}
-
-void at_causality_give_up(const struct at_exchange *call)
-{
-	if (worker.looped)
-		at_causality_resume(call);
+	/* A worker that only blocks has what it works on already, or nothing that can be told: a
+	 * pool's thread goes on with somebody else's job. */
+	if (!worker.looped)
+		return;
+	worker.current = at_exchange_valid(call->parent) ? call->parent : (struct at_ref){ 0 };
+	worker.rule = AT_RULE_LOOP;
 }
 
 void at_causality_wait(bool several)

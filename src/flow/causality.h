@@ -11,12 +11,9 @@
 /* The thread read bytes of this server exchange: it is working on it now. */
 void at_causality_serve(const struct at_exchange *x);
 
-/* The thread read the answer of this call: it goes on with the request that made it. */
+/* The thread read the answer of this call, or gave it up unfinished: in an event loop it goes on with
+ * the request that made it. */
 void at_causality_resume(const struct at_exchange *call);
-
-/* The thread gives up an unfinished call: in an event loop it goes on with the request that made it,
- * which may try elsewhere. */
-void at_causality_give_up(const struct at_exchange *call);
 
 /* The thread goes back to a wait: `several` when that wait covers several connections of requests
  * or an unknown set, false for a wait for new connections only. Ends the current request. */

@@ -237,6 +237,6 @@ void at_client_connect_failed(const struct at_endpoint *peer, int error, uint64_
 	x->named = true;
 	if (x->recording)
 		at_describe_connect(x, peer);
-	at_causality_give_up(x);
+	at_causality_resume(x);
 	at_exchange_close(x, error ? at_client_error_name(error) : "timeout");
 }

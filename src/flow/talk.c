@@ -269,7 +269,7 @@ void at_talk_failed(struct at_conn *c, int fd, int error)
 		return;
 	t->fd = fd;
 	if (c->role == AT_CONN_CLIENT && t->first)
-		at_causality_give_up(t->first);
+		at_causality_resume(t->first);
 	close_row(t, true);
 }
 
@@ -302,7 +302,7 @@ void at_talk_gone(struct at_conn *c, int fd)
 	if (c->role == AT_CONN_SERVER && t->first)
 		c->eof = c->eof || has_hung_up(fd);
 	if (c->role == AT_CONN_CLIENT && t->first)
-		at_causality_give_up(t->first);
+		at_causality_resume(t->first);
 	if (c->again && (at_sys(SYS_fcntl, fd, F_GETFL, 0) & O_NONBLOCK))
 		c->again = false;
 	close_row(t, true);
