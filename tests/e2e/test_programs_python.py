@@ -119,6 +119,18 @@ def test_a_call_after_the_answer_has_no_parent(app, peer, take):
     assert call.parent is None and call.trace != served.trace
 
 
+def test_a_pool_thread_takes_nothing_along(threaded, peer, take):
+    """What the thread did for one open request is no reason to give it the next one's call."""
+    first = threading.Thread(target=ask, args=(threaded.port, f"/pool/first?url={peer.url}&s=0.4"))
+    first.start()
+    time.sleep(0.2)
+    assert ask(threaded.port, f"/pool/second?url={peer.url}").body == b"/second 0"
+    first.join()
+    spans = take(4)
+    call = only([s for s in spans if s.kind == "client" and s["url.full"].endswith("/second")], kind="client")
+    assert call.parent is None or is_child(call, only(spans, kind="server", name="GET /pool/second"))
+
+
 def test_refused(app, take):
     port = free_port()
     assert ask(app.port, f"/refused?url=http://127.0.0.1:{port}/").status == 502

@@ -5,6 +5,7 @@ import subprocess
 import threading
 import time
 import urllib.request
+from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import urlsplit
 
 import requests
@@ -12,6 +13,8 @@ from flask import Flask, Response, request
 
 app = Flask(__name__)
 session = requests.Session()
+pool = ThreadPoolExecutor(1)
+pool.submit(int).result()  # its thread is older than any request
 
 
 @app.get("/quick")
@@ -97,6 +100,14 @@ def threads():
     for thread in work:
         thread.join()
     return "joined"
+
+
+@app.get("/pool/<path:rest>")
+def pooled(rest):
+    """The call is made by the pool's thread; the request stays open for a while after it."""
+    text = pool.submit(requests.get, f"{request.args['url']}/{rest}", timeout=5).result().text
+    time.sleep(float(request.args.get("s", "0")))
+    return text
 
 
 @app.get("/late")
