@@ -38,6 +38,8 @@ LIBFLAGS  = -fPIC -fvisibility=hidden -ftls-model=initial-exec -fno-plt -ffuncti
 ifneq ($(SAN),)
 CODEGEN  += -fsanitize=$(SAN) -fno-sanitize-recover=all -fno-omit-frame-pointer
 endif
+# The library is optimised as a whole, so that the rooms cost nothing where a request passes through them.
+LTO       = $(if $(SAN)$(findstring clang,$(CC)),,-flto)
 COMPILE   = $(CC) -std=gnu11 $(CPPFLAGS) $(WARNINGS) $(CODEGEN) $(CFLAGS) -MMD -MP
 
 # ---- sources ---------------------------------------------------------------
@@ -47,7 +49,8 @@ GEN_C      := $(PROTO:proto/%.proto=$(BUILD)/gen/%.pb-c.c)
 GEN_H      := $(GEN_C:.c=.h)
 objects     = $(patsubst %,$(BUILD)/obj/%.o,$(wildcard $(foreach r,$(1),src/$(r)/*.c src/$(r)/*.S)))
 CORE_OBJ   := $(call objects,$(ROOMS)) $(GEN_C:.c=.o)
-HOOKS_OBJ  := $(call objects,hooks)
+SO_OBJ     := $(if $(LTO),$(patsubst $(BUILD)/obj/%,$(BUILD)/obj-so/%,$(call objects,hooks $(ROOMS))),$(call objects,hooks $(ROOMS))) \
+	$(GEN_C:.c=.o)
 CLI_OBJ    := $(call objects,cli)
 VIEW_OBJ   := $(call objects,view)
 CLI_LIB    := $(BUILD)/cli.a
@@ -87,6 +90,11 @@ $(BUILD)/obj/src/%.o: src/% | $(GEN_H) $(DEPS) $(BUNDLE)/stamp
 	$(say) CC $<
 	$(Q)$(COMPILE) $(LIBFLAGS) -c -o $@ $<
 
+$(BUILD)/obj-so/src/%.o: src/% | $(GEN_H) $(DEPS) $(BUNDLE)/stamp
+	@mkdir -p $(@D)
+	$(say) CC "$< (library)"
+	$(Q)$(COMPILE) $(LIBFLAGS) $(LTO) -c -o $@ $<
+
 $(BUILD)/core.a: $(CORE_OBJ)
 	$(say) AR $@
 	$(Q)rm -f $@; ar rcs $@ $^
@@ -109,9 +117,10 @@ $(BUILD)/gen/exports.map: scripts/list-exports $(wildcard $(CALLS) include/autot
 	@mkdir -p $(@D)
 	$(Q)scripts/list-exports --map > $@
 
-$(BUILD)/libautotrace.so: $(CORE_OBJ) $(HOOKS_OBJ) $(BUILD)/libbundle.a $(BUILD)/gen/exports.map scripts/lower-floor
+$(BUILD)/libautotrace.so: $(SO_OBJ) $(BUILD)/libbundle.a $(BUILD)/gen/exports.map scripts/lower-floor
 	$(say) LINK $@
-	$(Q)ld -r -o $(BUILD)/autotrace.o $(HOOKS_OBJ) $(CORE_OBJ)
+	$(Q)$(if $(LTO),$(CC) $(CODEGEN) $(LIBFLAGS) $(LTO)=2 -nostdlib -r -flinker-output=nolto-rel,ld -r) \
+		-o $(BUILD)/autotrace.o $(SO_OBJ)
 	$(Q)scripts/lower-floor $(BUILD)/autotrace.o
 	$(Q)$(CC) $(CODEGEN) $(LINK_SO) -Wl,--version-script=$(BUILD)/gen/exports.map -o $@ \
 		$(BUILD)/autotrace.o $(BUILD)/libbundle.a $(LDFLAGS)
@@ -173,7 +182,7 @@ $(addprefix $(BUILD)/.deps-,test check demo bench): $(BUILD)/.deps-%: scripts/in
 	$(Q)scripts/install-deps build $*
 	@touch $@
 
--include $(patsubst %.o,%.d,$(CORE_OBJ) $(HOOKS_OBJ) $(CLI_OBJ) $(VIEW_OBJ))
+-include $(patsubst %.o,%.d,$(CORE_OBJ) $(SO_OBJ) $(CLI_OBJ) $(VIEW_OBJ))
 -include $(addsuffix .d,$(UNIT) $(HELPERS) $(BENCHES) $(FUZZERS))
 
 test-programs: $(UNIT) $(HELPERS) $(BENCHES)
