@@ -144,15 +144,21 @@ int at_fdmap_own_in(unsigned first, unsigned last)
  * highest one (0.4 ms more for one at 20,000, nothing for one below 1,024). */
 #define TOP 1024
 
-int at_fdmap_move_high(int fd)
+/* Where our descriptors begin, or -1 when the limit cannot be read. */
+static long high_place(void)
 {
 	struct rlimit64 limit;
-	long high = -1;
-	if (at_sys6(SYS_prlimit64, 0, RLIMIT_NOFILE, 0, (long)&limit, 0, 0) == 0) {
-		unsigned long top = limit.rlim_cur < TOP ? limit.rlim_cur : TOP;
-		unsigned long room = top / 4 < 64 ? top / 4 : 64;
-		high = at_sys(SYS_fcntl, fd, F_DUPFD_CLOEXEC, (long)(top - room));
-	}
+	if (at_sys6(SYS_prlimit64, 0, RLIMIT_NOFILE, 0, (long)&limit, 0, 0) != 0)
+		return -1;
+	unsigned long top = limit.rlim_cur < TOP ? limit.rlim_cur : TOP;
+	unsigned long room = top / 4 < 64 ? top / 4 : 64;
+	return (long)(top - room);
+}
+
+int at_fdmap_move_high(int fd)
+{
+	long place = high_place();
+	long high = place < 0 ? -1 : at_sys(SYS_fcntl, fd, F_DUPFD_CLOEXEC, place);
 	if (high < 0) {
 		at_fdmap_own(fd);
 		return fd;
@@ -160,4 +166,16 @@ int at_fdmap_move_high(int fd)
 	at_sys(SYS_close, fd, 0, 0);
 	at_fdmap_own((int)high);
 	return (int)high;
+}
+
+void at_fdmap_make_room(void)
+{
+	long place = high_place();
+	for (int fd = 0; fd < 3 && place >= 0; fd++) {
+		long high = at_sys(SYS_fcntl, fd, F_DUPFD_CLOEXEC, place);
+		if (high < 0)
+			continue;
+		at_sys(SYS_close, high, 0, 0);
+		return;
+	}
 }

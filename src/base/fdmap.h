@@ -58,4 +58,8 @@ int at_fdmap_own_in(unsigned first, unsigned last);
  * ours) when the table has no high place left. */
 int at_fdmap_move_high(int fd);
 
+/* Makes the kernel's table long enough for our high numbers. Only while the process has one thread:
+ * it costs a microsecond then, and some ten milliseconds of waiting afterwards. */
+void at_fdmap_make_room(void);
+
 #endif

@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/counter.h"
+#include "base/fdmap.h"
 #include "config/config.h"
 #include "export/gate.h"
 #include "export/health.h"
@@ -24,6 +25,7 @@ bool at_export_boot(const struct at_config *c)
 {
 	if (!c->exporters)
 		return false;
+	at_fdmap_make_room();
 	at_sink_boot(c);
 	config = c;
 	return true;
@@ -108,6 +110,7 @@ void at_export_fork_child(void)
 {
 	if (!config)
 		return;
+	at_fdmap_make_room();
 	at_gate_fork_child();
 	at_http_fork_child();
 	at_sink_after_fork();
