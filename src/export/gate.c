@@ -12,6 +12,7 @@
 
 #include "base/clock.h"
 #include "export/queue.h"
+#include "libc/floor.h"
 
 #define NS_PER_S      1000000000ull
 #define FORK_PATIENCE (2 * NS_PER_S)
@@ -64,6 +65,14 @@ void at_gate_unexpect(void)
 	at_queue_wake_word(&expected);
 }
 
+/* Without libpthread (before glibc 2.34) there are no threads, and nobody to wait for. */
+static bool take(const struct timespec *until)
+{
+	if (!at_floor_has_threads())
+		return pthread_mutex_lock(&lock) == 0;
+	return pthread_mutex_timedlock(&lock, until) == 0;
+}
+
 void at_gate_fork_prepare(void)
 {
 	uint64_t deadline = at_clock_now() + FORK_PATIENCE;
@@ -74,7 +83,7 @@ void at_gate_fork_prepare(void)
 	__atomic_add_fetch(&wanted, 1, __ATOMIC_ACQ_REL);
 	clock_gettime(CLOCK_REALTIME, &until);
 	until.tv_sec += (time_t)(FORK_PATIENCE / NS_PER_S);
-	inside = pthread_mutex_timedlock(&lock, &until) == 0;
+	inside = take(&until);
 }
 
 void at_gate_fork_parent(void)
