@@ -2,6 +2,12 @@
  * The rules thread, loop, inherited and only-one (header and environment are client.c's, which has
  * the bytes). Fed by server.c and client.c with what was read, by the shore with waits; owns each
  * thread's notion of its current request.
+ *
+ * The rule loop holds for loops that work on an event when they have read it (nginx, libuv). Others
+ * read several requests first and work on them later (HAProxy, uvloop's tasks): then the request read
+ * last is not the one worked on. It shows: a second request is read before the thread has written a
+ * byte for the first. From there to the next wait nobody is taken for a parent by this rule; and
+ * beyond it, when that wait does not wait because work is left over.
  */
 #include "flow/causality.h"
 
@@ -10,14 +16,37 @@ struct worker {
 	struct at_ref current; /* the request, valid while it is open */
 	uint8_t rule;          /* AT_RULE_THREAD, AT_RULE_LOOP or AT_RULE_INHERITED */
 	bool looped;           /* this thread multiplexes connections */
+	bool touched;          /* it has written something since it took up the current one */
+	bool defers;           /* it took up another before: several are waiting to be worked on */
 };
 
 static __thread struct worker worker __attribute__((tls_model("initial-exec")));
 
+/* Whether the current request is read whole, and nothing was done for it yet. */
+static bool is_waiting(void)
+{
+	return at_exchange_valid(worker.current) && !worker.touched &&
+	       worker.current.exchange->asked;
+}
+
+static void take_up(struct at_ref r, enum at_rule rule)
+{
+	if (r.exchange != worker.current.exchange || r.generation != worker.current.generation) {
+		worker.defers = worker.defers || is_waiting();
+		worker.touched = false;
+	}
+	worker.current = r;
+	worker.rule = (uint8_t)rule;
+}
+
 void at_causality_serve(const struct at_exchange *x)
 {
-	worker.current = at_exchange_ref(x);
-	worker.rule = worker.looped ? AT_RULE_LOOP : AT_RULE_THREAD;
+	take_up(at_exchange_ref(x), worker.looped ? AT_RULE_LOOP : AT_RULE_THREAD);
+}
+
+void at_causality_touch(void)
+{
+	worker.touched = true;
 }
 
 void at_causality_resume(const struct at_exchange *call)
@@ -26,20 +55,20 @@ void at_causality_resume(const struct at_exchange *call)
 	 * pool's thread goes on with somebody else's job. */
 	if (!worker.looped)
 		return;
-	worker.current = at_exchange_valid(call->parent) ? call->parent : (struct at_ref){ 0 };
-	worker.rule = AT_RULE_LOOP;
+	take_up(at_exchange_valid(call->parent) ? call->parent : (struct at_ref){0}, AT_RULE_LOOP);
 }
 
-void at_causality_wait(bool several)
+void at_causality_wait(bool several, bool waits)
 {
-	worker.current = (struct at_ref){ 0 };
+	worker.defers = !waits && (worker.defers || is_waiting());
+	worker.current = (struct at_ref){0};
 	if (several)
 		worker.looped = true;
 }
 
 struct at_ref at_causality_current(enum at_rule *ret_rule)
 {
-	if (!at_exchange_valid(worker.current)) {
+	if (worker.defers || !at_exchange_valid(worker.current)) {
 		*ret_rule = AT_RULE_NONE;
 		return (struct at_ref){ 0 };
 	}

@@ -15,9 +15,13 @@ void at_causality_serve(const struct at_exchange *x);
  * the request that made it. */
 void at_causality_resume(const struct at_exchange *call);
 
+/* The thread wrote something for somebody: it works on events as it reads them. */
+void at_causality_touch(void);
+
 /* The thread goes back to a wait: `several` when that wait covers several connections of requests
- * or an unknown set, false for a wait for new connections only. Ends the current request. */
-void at_causality_wait(bool several);
+ * or an unknown set, false for a wait for new connections only; `waits` false when its time-out is 0:
+ * the thread has work left and only looks. Ends the current request. */
+void at_causality_wait(bool several, bool waits);
 
 /* The request the thread is working on, or none. */
 struct at_ref at_causality_current(enum at_rule *ret_rule);

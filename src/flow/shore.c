@@ -67,7 +67,7 @@ void at_shore_bound(int fd)
 void at_shore_accepting(int fd)
 {
 	(void)fd;
-	at_causality_wait(false);
+	at_causality_wait(false, false);
 }
 
 void at_shore_accepted(int listener, int fd)
@@ -126,6 +126,7 @@ void at_shore_connected(int fd, const struct sockaddr *addr, socklen_t len, int 
 			uint64_t began)
 {
 	int saved = errno;
+	at_causality_touch();
 	at_thread_enter();
 	bool of_interest = was_read(rc, error) && is_stream(addr, len);
 	struct at_conn *c = of_interest ? connecting(fd, addr, len) : NULL;

@@ -99,12 +99,13 @@ bool at_shore_flush_own(int fd);
 
 /* ---- waits and threads ---- */
 
-/* Before a wait on a set of unknown extent (epoll). */
-void at_shore_wait(void);
+/* All of them: `waits` false when the time-out is 0, or is not looked at because the memory it is in
+ * may not be readable. Before a wait on a set of unknown extent (epoll). */
+void at_shore_wait(bool waits);
 /* After a poll: the kernel has read these, so they can be read. */
-void at_shore_waited_poll(const struct pollfd *fds, nfds_t count);
+void at_shore_waited_poll(const struct pollfd *fds, nfds_t count, bool waits);
 /* Before select(), which overwrites what it waits for. */
-void at_shore_wait_select(int count, const fd_set *reads, const fd_set *writes);
+void at_shore_wait_select(int count, const fd_set *reads, const fd_set *writes, bool waits);
 /* A poll for these few descriptors ended by its time-out. */
 void at_shore_waited_in_vain(const struct pollfd *fds, nfds_t count);
 /* A thread is about to be created: replaces start and arg so that it inherits the context. */

@@ -31,26 +31,26 @@ static void look_at(struct cover *v, int fd)
 
 /* A wait for a single connection of its own (a blocking client or server with a time-out) is no
  * return to the loop. */
-static void conclude(const struct cover *v)
+static void conclude(const struct cover *v, bool waits)
 {
 	if (v->seen > SET_MAX || v->servers > 1 || (v->listeners && v->servers))
-		at_causality_wait(true);
+		at_causality_wait(true, waits);
 	else if (v->listeners)
-		at_causality_wait(false);
+		at_causality_wait(false, waits);
 }
 
-void at_shore_wait(void)
+void at_shore_wait(bool waits)
 {
-	at_causality_wait(true);
+	at_causality_wait(true, waits);
 }
 
-void at_shore_waited_poll(const struct pollfd *fds, nfds_t count)
+void at_shore_waited_poll(const struct pollfd *fds, nfds_t count, bool waits)
 {
 	struct cover v = { 0 };
 	for (nfds_t i = 0; i < count && v.seen <= SET_MAX; i++)
 		if (fds[i].fd >= 0)
 			look_at(&v, fds[i].fd);
-	conclude(&v);
+	conclude(&v, waits);
 }
 
 void at_shore_waited_in_vain(const struct pollfd *fds, nfds_t count)
@@ -73,7 +73,7 @@ static bool can_read(const fd_set *set, int count)
 	return !set || count <= 0 || at_memory_readable(set, ((size_t)count + 7) / 8, NULL);
 }
 
-void at_shore_wait_select(int count, const fd_set *reads, const fd_set *writes)
+void at_shore_wait_select(int count, const fd_set *reads, const fd_set *writes, bool waits)
 {
 	struct cover v = { 0 };
 	if (count > FD_SETSIZE)
@@ -83,7 +83,7 @@ void at_shore_wait_select(int count, const fd_set *reads, const fd_set *writes)
 	for (int fd = 0; fd < count && v.seen <= SET_MAX; fd++)
 		if ((reads && FD_ISSET(fd, reads)) || (writes && FD_ISSET(fd, writes)))
 			look_at(&v, fd);
-	conclude(&v);
+	conclude(&v, waits);
 }
 
 /* What a new thread starts with; pool memory, freed by the thread. */

@@ -232,6 +232,7 @@ void at_talk_out(struct at_conn *c, int fd, const char *bytes, size_t n)
 		return;
 	}
 	c->in_vain = false;
+	at_causality_touch();
 	c->connecting = false;
 	if (c->role == AT_CONN_UNDECIDED)
 		c->role = AT_CONN_CLIENT;

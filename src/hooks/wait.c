@@ -12,7 +12,7 @@ static void polled(const struct pollfd *fds, nfds_t count, bool at_once, int rc)
 	if (at_thread_pass())
 		return;
 	if (count > 1 && (rc >= 0 || errno == EINTR))
-		at_shore_waited_poll(fds, count);
+		at_shore_waited_poll(fds, count, !at_once);
 	if (rc == 0 && !at_once && count && count <= FEW)
 		at_shore_waited_in_vain(fds, count);
 }
@@ -25,7 +25,7 @@ static bool is_zero(const struct timespec *t)
 int AT_HOOK(epoll_wait)(int fd, struct epoll_event *events, int count, int timeout)
 {
 	if (!at_thread_pass())
-		at_shore_wait();
+		at_shore_wait(timeout != 0);
 	return at_libc.epoll_wait(fd, events, count, timeout);
 }
 
@@ -33,7 +33,7 @@ int AT_HOOK(epoll_pwait)(int fd, struct epoll_event *events, int count, int time
 			 const sigset_t *mask)
 {
 	if (!at_thread_pass())
-		at_shore_wait();
+		at_shore_wait(timeout != 0);
 	return at_libc.epoll_pwait(fd, events, count, timeout, mask);
 }
 
@@ -41,7 +41,7 @@ int AT_HOOK(epoll_pwait2)(int fd, struct epoll_event *events, int count,
 			  const struct timespec *timeout, const sigset_t *mask)
 {
 	if (!at_thread_pass())
-		at_shore_wait();
+		at_shore_wait(!timeout);
 	return at_libc.epoll_pwait2(fd, events, count, timeout, mask);
 }
 
@@ -79,7 +79,7 @@ int AT_HOOK(select)(int count, fd_set *reads, fd_set *writes, fd_set *excepts,
 		    struct timeval *timeout)
 {
 	if (!at_thread_pass())
-		at_shore_wait_select(count, reads, writes);
+		at_shore_wait_select(count, reads, writes, !timeout);
 	return at_libc.select(count, reads, writes, excepts, timeout);
 }
 
@@ -87,6 +87,6 @@ int AT_HOOK(pselect)(int count, fd_set *reads, fd_set *writes, fd_set *excepts,
 		     const struct timespec *timeout, const sigset_t *mask)
 {
 	if (!at_thread_pass())
-		at_shore_wait_select(count, reads, writes);
+		at_shore_wait_select(count, reads, writes, !timeout);
 	return at_libc.pselect(count, reads, writes, excepts, timeout, mask);
 }
