@@ -1,0 +1,346 @@
+/*
+ * Who caused whom: each rule, and each case in which no parent must be claimed, as a script.
+ *
+ *   A? request comes in on connection A      A! it is answered      A- A is closed
+ *   a+ connection a is opened                a? call over it        a! its answer comes in   a-
+ * closed W wait by events   L wait for new connections   P poll of everything there is   p poll of
+ * one
+ *
+ * "1:" in front of a step: on thread 1 (0 without). Expected: "a1=A1/thread": the first call on a
+ * has the first request of A for its parent, by that rule; "a1=-/none": it is a root.
+ */
+#include "corridor.h"
+
+#include <ctype.h>
+#include <pthread.h>
+#include <semaphore.h>
+
+#include "flow/exchange.h"
+
+static const char answer[] = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
+
+static struct {
+	int fd, peer; /* -1: not open */
+	int requests; /* so far */
+} line[128];          /* by letter */
+
+static struct hand {
+	pthread_t id;
+	sem_t go, done;
+	const char *step; /* NULL: the end */
+} hands[3];
+
+static void request(int letter)
+{
+	char text[200];
+	bool server = isupper(letter);
+	snprintf(text, sizeof(text), "GET /%c%d HTTP/1.1\r\nHost: h\r\n\r\n", letter,
+		 ++line[letter].requests);
+	if (server)
+		comes(line[letter].peer, line[letter].fd, text);
+	else
+		goes(line[letter].fd, text);
+}
+
+static void wait_for(char what)
+{
+	struct pollfd fds[20] = {{.fd = -1}};
+	nfds_t n = 0;
+	if (what == 'W')
+		at_shore_wait();
+	if (what == 'L')
+		at_shore_accepting(-1);
+	for (int i = 0; i < 128 && (what == 'P' || what == 'p'); i++)
+		if (line[i].fd >= 0 && (what == 'P' || n == 0))
+			fds[n++].fd = line[i].fd;
+	if (n > 1)
+		at_shore_waited_poll(fds, n);
+}
+
+static void perform(const char *step)
+{
+	int letter = step[0], op = step[1];
+	if (op == '\0' || op == ' ') {
+		wait_for(step[0]);
+		return;
+	}
+	if (line[letter].fd < 0)
+		line[letter].fd =
+			isupper(letter) ? served(&line[letter].peer) : called(&line[letter].peer);
+	if (op == '?') {
+		request(letter);
+	} else if (op == '!' && isupper(letter)) {
+		goes(line[letter].fd, answer);
+	} else if (op == '!') {
+		comes(line[letter].peer, line[letter].fd, answer);
+	} else if (op == '-') {
+		closing(line[letter].fd);
+		close(line[letter].peer);
+		line[letter].fd = -1;
+	}
+}
+
+static void *obey(void *arg)
+{
+	struct hand *h = arg;
+	for (;;) {
+		sem_wait(&h->go);
+		if (!h->step)
+			return NULL;
+		perform(h->step);
+		sem_post(&h->done);
+	}
+}
+
+static void run(const char *script)
+{
+	for (int i = 0; i < 128; i++)
+		line[i].fd = -1, line[i].requests = 0;
+	for (int i = 0; i < 3; i++) {
+		sem_init(&hands[i].go, 0, 0);
+		sem_init(&hands[i].done, 0, 0);
+		assert_int_equal(pthread_create(&hands[i].id, NULL, obey, &hands[i]), 0);
+	}
+	for (const char *s = script; *s; s += strcspn(s, " "), s += strspn(s, " ")) {
+		struct hand *h = &hands[s[1] == ':' ? s[0] - '0' : 0];
+		h->step = s[1] == ':' ? s + 2 : s;
+		sem_post(&h->go);
+		sem_wait(&h->done);
+	}
+	for (int i = 0; i < 3; i++) {
+		hands[i].step = NULL;
+		sem_post(&hands[i].go);
+		pthread_join(hands[i].id, NULL);
+	}
+	for (int i = 0; i < 128; i++)
+		if (line[i].fd >= 0) {
+			closing(line[i].fd);
+			close(line[i].peer);
+		}
+}
+
+/* "a1=A1/thread" */
+static void expect(const char *script, const char *wanted)
+{
+	char call[40], parent[40], rule[20];
+	sscanf(wanted, "%[^=]=%[^/]/%[^ ]", call, parent, rule);
+	char url[60], path[60];
+	snprintf(url, sizeof(url), "http://h/%s", call);
+	snprintf(path, sizeof(path), "/%s", parent);
+	struct at_span *child = span_with("url.full", url);
+	bool fits =
+		parent[0] == '-' ? is_root(child) : is_child(child, span_with("url.path", path));
+	const char *got = value(child, "autotrace.link.rule");
+	if (!fits)
+		fail_msg("\"%s\": %s is not a child of %s (rule %s)", script, call, parent, got);
+	for (char *c = rule; *c; c++)
+		*c = *c == '_' ? ' ' : *c;
+	if (strcmp(got, rule) != 0)
+		fail_msg("\"%s\": %s is linked by rule %s, not %s", script, call, got, rule);
+}
+
+static void every_script(void **state)
+{
+	static const struct {
+		const char *script, *expected;
+	} rows[] = {
+		/* A worker that blocks. */
+		{"L A? a? a! A!", "a1=A1/thread"},
+		{"L A? a? a! a? a! b? b! A!", "a1=A1/thread a2=A1/thread b1=A1/thread"},
+		{"L A? p a? p a! p A!", "a1=A1/thread"},
+		{"A? a? a! A! A? a? a! A!", "a1=A1/thread a2=A2/thread"},
+		{"A? A! a? a!", "a1=-/none"},
+		{"A? a? a! A! a? a!", "a1=A1/thread a2=-/none"},
+		{"A? A! L a? a!", "a1=-/none"},
+		{"a? a!", "a1=-/none"},
+		/* Two workers, each with its own. */
+		{"A? 1:B? a? 1:b? 1:b! a! 1:B! A!", "a1=A1/thread b1=B1/thread"},
+		{"A? 1:B? b? 1:a? A! 1:B!", "b1=A1/thread a1=B1/thread"},
+		/* Connections that are kept and lent from one to the other. */
+		{"A? a? a! A! 1:B? 1:a? 1:a! 1:B!", "a1=A1/thread a2=B1/thread"},
+		/* A loop: the event being served decides. */
+		{"W A? a? W B? b? W a! A! W b! B!", "a1=A1/loop b1=B1/loop"},
+		{"W A? a? W B? b? W a! c? W b! d? W c! A! d! B!",
+		 "a1=A1/loop b1=B1/loop c1=A1/loop d1=B1/loop"},
+		{"W A? a+ W B? b+ W a? W b? W a! A! b! B!", "a1=A1/loop b1=B1/loop"},
+		{"W A? W B? W a? a! A! B!", "a1=-/none"},
+		{"W A? W B? W A! W B! W a?", "a1=-/none"},
+		{"A+ B+ P A? P B? a? P A! B!", "a1=B1/loop"},
+		/* Another thread's call. */
+		{"A? 1:a? 1:a! A!", "a1=A1/only_one"},
+		{"A? B? 1:a? 1:a! A! B!", "a1=-/none"},
+		{"A? 1:a? B? 1:a! B! A!", "a1=-/none"},
+		{"A? A! 1:a?", "a1=-/none"},
+		/* Pipelined requests are served in their order. */
+		{"A? A? a? a! A! b? b! A!", "a1=A1/thread b1=A2/thread"},
+		/* The client goes away while it is being served. */
+		{"A? A- a? a!", "a1=-/none"},
+	};
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		clean_corridor(NULL);
+		run(rows[i].script);
+		for (const char *e = rows[i].expected; *e;
+		     e += strcspn(e, " "), e += strspn(e, " "))
+			expect(rows[i].script, e);
+	}
+}
+
+/* ---- header ---- */
+
+#define REMOTE "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+
+static void a_passed_on_header_names_the_parent_against_all_other_rules(void **state)
+{
+	int a_peer, b_peer, out_peer;
+	(void)state;
+	int a = served(&a_peer), b = served(&b_peer), out = called(&out_peer);
+	comes(a_peer, a, "GET /A HTTP/1.1\r\nHost: h\r\ntraceparent: " REMOTE "\r\n\r\n");
+	comes(b_peer, b, "GET /B HTTP/1.1\r\nHost: h\r\n\r\n");
+	goes(out, "GET /out HTTP/1.1\r\nHost: h\r\ntraceparent: " REMOTE "\r\n\r\n");
+	comes(out_peer, out, answer);
+	goes(a, answer);
+	goes(b, answer);
+	struct at_span *call = span_with("url.full", "http://h/out");
+	assert_true(is_child(call, span_with("url.path", "/A")));
+	assert_string_equal(value(call, "autotrace.link.rule"), "header");
+	assert_string_equal(value(span_with("url.path", "/A"), "autotrace.link.rule"), "remote");
+	closing(a);
+	closing(b);
+	closing(out);
+	close(a_peer);
+	close(b_peer);
+	close(out_peer);
+}
+
+/* Answered requests are nobody's parents: the application's own context stays, without a span. */
+static void a_header_of_an_answered_request_is_the_application_s(void **state)
+{
+	int a_peer, out_peer;
+	(void)state;
+	int a = served(&a_peer), out = called(&out_peer);
+	comes(a_peer, a, "GET /A HTTP/1.1\r\nHost: h\r\ntraceparent: " REMOTE "\r\n\r\n");
+	goes(a, answer);
+	finished = 0;
+	goes(out, "GET /out HTTP/1.1\r\nHost: h\r\ntraceparent: " REMOTE "\r\n\r\n");
+	comes(out_peer, out, answer);
+	assert_int_equal(finished, 0);
+	closing(a);
+	closing(out);
+	close(a_peer);
+	close(out_peer);
+}
+
+/* ---- inheritance ---- */
+
+static void *call_once(void *arg)
+{
+	int peer, fd = called(&peer);
+	goes(fd, arg);
+	comes(peer, fd, answer);
+	closing(fd);
+	close(peer);
+	return NULL;
+}
+
+static void on_a_new_thread(const char *text)
+{
+	void *(*start)(void *) = call_once;
+	void *arg = (void *)text;
+	pthread_t id;
+	at_shore_thread(&start, &arg);
+	assert_int_equal(pthread_create(&id, NULL, start, arg), 0);
+	pthread_join(id, NULL);
+}
+
+static void a_new_thread_inherits_what_its_creator_works_on(void **state)
+{
+	int a_peer, b_peer;
+	(void)state;
+	int b = served(&b_peer), a = served(&a_peer);
+	comes(b_peer, b, "GET /B HTTP/1.1\r\nHost: h\r\n\r\n");
+	comes(a_peer, a, "GET /A HTTP/1.1\r\nHost: h\r\n\r\n");
+	on_a_new_thread("GET /one HTTP/1.1\r\nHost: h\r\n\r\n");
+	goes(a, answer);
+	on_a_new_thread("GET /two HTTP/1.1\r\nHost: h\r\n\r\n");
+	goes(b, answer);
+	struct at_span *one = span_with("url.full", "http://h/one");
+	assert_true(is_child(one, span_with("url.path", "/A")));
+	assert_string_equal(value(one, "autotrace.link.rule"), "inherited");
+	closing(a);
+	closing(b);
+	close(a_peer);
+	close(b_peer);
+}
+
+static void a_thread_that_is_not_born_leaves_nothing(void **state)
+{
+	int peer, fd = served(&peer);
+	(void)state;
+	comes(peer, fd, "GET /A HTTP/1.1\r\nHost: h\r\n\r\n");
+	for (int i = 0; i < 100000; i++) {
+		void *(*start)(void *) = call_once;
+		void *arg = NULL;
+		at_shore_thread(&start, &arg);
+		assert_true(start != call_once && arg != NULL);
+		at_shore_thread_failed(start, arg);
+	}
+	closing(fd);
+	close(peer);
+}
+
+/* ---- environment ---- */
+
+static void a_command_s_calls_have_the_environment_for_parent(void **state)
+{
+	(void)state;
+	settings((const char *[]){"TRACEPARENT=" REMOTE, NULL});
+	int served_before = at_exchange_serves();
+	call_once((void *)"GET /cmd HTTP/1.1\r\nHost: h\r\n\r\n");
+	struct at_span *call = span_with("url.full", "http://h/cmd");
+	if (served_before) /* this process has served: its environment is nobody's parent */
+		assert_true(is_root(call));
+	else
+		assert_memory_equal(call->parent_id, "\xb7\xad\x6b\x71\x69\x20\x33\x31", 8);
+	assert_string_equal(value(call, "autotrace.link.rule"),
+			    served_before ? "none" : "environment");
+}
+
+/* ---- failed connections ---- */
+
+static void a_failed_connect_is_the_request_s(void **state)
+{
+	int peer, fd = served(&peer), out = socket(AF_INET, SOCK_STREAM, 0);
+	(void)state;
+	comes(peer, fd, "GET /A HTTP/1.1\r\nHost: h\r\n\r\n");
+	at_shore_socket(out, AF_INET, SOCK_STREAM);
+	uint64_t began = at_shore_now();
+	int rc = connect(out, (struct sockaddr *)&nowhere, sizeof(nowhere));
+	assert_int_equal(rc, -1);
+	at_shore_connected(out, (struct sockaddr *)&nowhere, sizeof(nowhere), rc, errno, began);
+	closing(out);
+	goes(fd, answer);
+	struct at_span *call = span_with("error.type", "ECONNREFUSED");
+	assert_true(is_child(call, span_with("url.path", "/A")));
+	assert_int_equal(call->status, AT_STATUS_ERROR);
+	assert_string_equal(value(call, "server.port"), "1");
+	closing(fd);
+	close(peer);
+}
+
+#define TEST(name) cmocka_unit_test_setup(name, clean_corridor)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(a_command_s_calls_have_the_environment_for_parent),
+		TEST(every_script),
+		TEST(a_command_s_calls_have_the_environment_for_parent),
+		TEST(a_passed_on_header_names_the_parent_against_all_other_rules),
+		TEST(a_header_of_an_answered_request_is_the_application_s),
+		TEST(a_new_thread_inherits_what_its_creator_works_on),
+		TEST(a_thread_that_is_not_born_leaves_nothing),
+		TEST(a_failed_connect_is_the_request_s),
+	};
+	return cmocka_run_group_tests(tests, start_corridor, NULL);
+}
