@@ -20,7 +20,8 @@ class Load:
 
 def wrk(place, port, seconds, threads, connections, cores=None, headers=()):
     """Requests as fast as they are answered, for whole seconds."""
-    command = [tool("wrk"), f"-t{threads}", f"-c{connections}", f"-d{seconds}s", "--timeout", "20s", "-s", HERE / "wrk.lua"]
+    command = [tool("wrk"), f"-t{threads}", f"-c{connections}", f"-d{seconds}s", "--timeout", "20s"]
+    command += ["-s", HERE / "wrk.lua"]
     for header in headers:
         command += ["-H", header]
     out = place.run([*command, f"http://127.0.0.1:{port}/"], seconds=seconds + 30, cores=cores)
