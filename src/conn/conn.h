@@ -47,6 +47,7 @@ struct at_conn {
 	void *talk;               /* flow's conversation, owned by flow; NULL until bytes flow */
 	void *owner;              /* flow: the request under which it was opened or last written */
 	uint32_t owner_generation;
+	bool blind;               /* opened in an event loop for nobody knows which open request */
 };
 
 /* A connection object for fd, put into the map in place of what was there; returned locked. NULL when

@@ -16,7 +16,7 @@ struct worker {
 	struct at_ref current; /* the request, valid while it is open */
 	uint8_t rule;          /* AT_RULE_THREAD, AT_RULE_LOOP or AT_RULE_INHERITED */
 	bool looped;           /* this thread multiplexes connections */
-	bool touched;          /* it has written something since it took up the current one */
+	bool touched;          /* it has done something for the current one since it took it up */
 	bool defers;           /* it took up another before: several are waiting to be worked on */
 };
 
@@ -44,9 +44,10 @@ void at_causality_serve(const struct at_exchange *x)
 	take_up(at_exchange_ref(x), worker.looped ? AT_RULE_LOOP : AT_RULE_THREAD);
 }
 
-void at_causality_touch(void)
+void at_causality_touch(const struct at_exchange *x)
 {
-	worker.touched = true;
+	if (x && worker.current.exchange == x)
+		worker.touched = true;
 }
 
 void at_causality_resume(const struct at_exchange *call)
@@ -83,14 +84,21 @@ void at_causality_inherit(struct at_ref from)
 	worker.looped = false;
 }
 
-struct at_ref at_causality_parent(struct at_ref owner, enum at_rule *ret_rule, uint64_t *ret_epoch)
+bool at_causality_blind(void)
+{
+	enum at_rule rule;
+	return worker.looped && !at_causality_current(&rule).exchange && at_exchange_any_open();
+}
+
+struct at_ref at_causality_parent(struct at_ref owner, bool blind, enum at_rule *ret_rule,
+				  uint64_t *ret_epoch)
 {
 	struct at_ref current = at_causality_current(ret_rule);
 	if (at_exchange_valid(owner) && (worker.looped || !current.exchange)) {
 		*ret_rule = AT_RULE_LOOP;
 		return owner;
 	}
-	if (current.exchange)
+	if (current.exchange && !(blind && worker.looped))
 		return current;
 	struct at_ref only = at_exchange_only_one(ret_epoch);
 	*ret_rule = only.exchange ? AT_RULE_ONLY_ONE : AT_RULE_NONE;

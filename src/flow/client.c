@@ -115,13 +115,13 @@ static void adopt_environment(struct at_exchange *x)
 }
 
 /* By a rule that can be named, or as a root. `known`: the parent that a header names. */
-static void find_parent(struct at_exchange *x, struct at_ref known, struct at_ref owner)
+static void find_parent(struct at_exchange *x, struct at_ref known, struct at_ref owner, bool blind)
 {
 	struct at_context parent;
 	enum at_rule rule = AT_RULE_HEADER;
 	struct at_ref by = known;
 	if (!by.exchange)
-		by = at_causality_parent(owner, &rule, &x->epoch);
+		by = at_causality_parent(owner, blind, &rule, &x->epoch);
 	if (at_exchange_identity(by, &parent)) {
 		adopt(x, &parent, false);
 		at_exchange_carried(by, &x->carried, &x->state_len);
@@ -142,10 +142,12 @@ static void identify(struct at_talk *t, struct at_exchange *x, const struct at_m
 	x->silent = x->carries == AT_CLIENT_INSTRUMENTED;
 	at_describe_method(x, m->method);
 	if (!x->silent) {
-		find_parent(x, known, owner);
+		find_parent(x, known, owner, t->conn->blind);
 		if (x->recording)
 			at_describe_client(x, m, at_conn_peer(t->fd, t->conn));
 	}
+	t->conn->blind = false;
+	at_causality_touch(x->parent.exchange);
 	t->conn->owner = x->parent.exchange;
 	t->conn->owner_generation = x->parent.generation;
 	x->named = true;
@@ -218,12 +220,12 @@ static void end(void *ctx, uint64_t body_bytes, uint64_t wire_bytes)
 const struct at_http1_sink at_client_requests = { begin, head, end };
 
 void at_client_connect_failed(const struct at_endpoint *peer, int error, uint64_t began,
-			      struct at_ref owner)
+			      struct at_ref owner, bool blind)
 {
 	struct at_context parent;
 	enum at_rule rule;
 	uint64_t epoch = 0;
-	struct at_ref by = at_causality_parent(owner, &rule, &epoch);
+	struct at_ref by = at_causality_parent(owner, blind, &rule, &epoch);
 	if (!at_exchange_identity(by, &parent))
 		return;
 	struct at_exchange *x = at_exchange_open(NULL, AT_SPAN_CLIENT);

@@ -24,7 +24,7 @@ enum at_client_carries {
 /* connect() failed, or was seen to have failed, with `error` (errno value): a span when a request is
  * open that caused it. */
 void at_client_connect_failed(const struct at_endpoint *peer, int error, uint64_t began,
-			      struct at_ref owner);
+			      struct at_ref owner, bool blind);
 
 /* The name of an errno value as error.type, e.g. "ECONNREFUSED"; "_OTHER" when it has none here. */
 const char *at_client_error_name(int error);

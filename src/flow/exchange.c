@@ -240,6 +240,11 @@ struct at_ref at_exchange_only_one(uint64_t *ret_epoch)
 	return at_exchange_valid(r) && x->named ? r : (struct at_ref){ 0 };
 }
 
+bool at_exchange_any_open(void)
+{
+	return __atomic_load_n(&open_requests, __ATOMIC_RELAXED) >> 32 != 0;
+}
+
 bool at_exchange_epoch_is(uint64_t epoch)
 {
 	return __atomic_load_n(&opened, __ATOMIC_RELAXED) == epoch;

@@ -114,6 +114,9 @@ struct at_ref at_exchange_find_remote(const struct at_context *remote);
 /* The only server exchange open in this process, or none; *ret_epoch counts openings. Any thread. */
 struct at_ref at_exchange_only_one(uint64_t *ret_epoch);
 
+/* Whether a server exchange is open in this process now. */
+bool at_exchange_any_open(void);
+
 /* Whether still no other server exchange was opened since `epoch`. */
 bool at_exchange_epoch_is(uint64_t epoch);
 

@@ -27,7 +27,7 @@ static void forget(int fd, uintptr_t word)
 		socklen_t len = sizeof(peer);
 		struct at_ref owner = {c->owner, c->owner_generation};
 		if (getpeername(fd, (struct sockaddr *)&peer, &len) != 0)
-			at_client_connect_failed(&c->peer, 0, c->began, owner);
+			at_client_connect_failed(&c->peer, 0, c->began, owner, c->blind);
 	}
 	at_talk_gone(c, fd);
 	at_conn_free(c);
@@ -103,6 +103,8 @@ static struct at_conn *connecting(int fd, const struct sockaddr *addr, socklen_t
 	struct at_ref current = at_causality_current(&rule);
 	at_endpoint_set(&c->peer, addr, len);
 	c->peer_known = true;
+	at_causality_touch(current.exchange);
+	c->blind = at_causality_blind();
 	c->owner = current.exchange;
 	c->owner_generation = current.generation;
 	return c;
@@ -126,7 +128,6 @@ void at_shore_connected(int fd, const struct sockaddr *addr, socklen_t len, int 
 			uint64_t began)
 {
 	int saved = errno;
-	at_causality_touch();
 	at_thread_enter();
 	bool of_interest = was_read(rc, error) && is_stream(addr, len);
 	struct at_conn *c = of_interest ? connecting(fd, addr, len) : NULL;
@@ -138,7 +139,7 @@ void at_shore_connected(int fd, const struct sockaddr *addr, socklen_t len, int 
 					    error == EINTR || (error == EAGAIN && c->connecting));
 		if (rc != 0 && !c->connecting && error != EISCONN && error != EAGAIN) {
 			struct at_ref owner = {c->owner, c->owner_generation};
-			at_client_connect_failed(&c->peer, error, c->began, owner);
+			at_client_connect_failed(&c->peer, error, c->began, owner, c->blind);
 			c->over = true;
 			c->began = 0;
 		}
@@ -163,7 +164,7 @@ void at_shore_socket_error(int fd, const void *value, socklen_t len)
 	if (c) {
 		struct at_ref owner = {c->owner, c->owner_generation};
 		if (c->connecting && error)
-			at_client_connect_failed(&c->peer, error, c->began, owner);
+			at_client_connect_failed(&c->peer, error, c->began, owner, c->blind);
 		else if (error)
 			at_talk_failed(c, fd, error);
 		c->connecting = false;

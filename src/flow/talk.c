@@ -232,7 +232,6 @@ void at_talk_out(struct at_conn *c, int fd, const char *bytes, size_t n)
 		return;
 	}
 	c->in_vain = false;
-	at_causality_touch();
 	c->connecting = false;
 	if (c->role == AT_CONN_UNDECIDED)
 		c->role = AT_CONN_CLIENT;
@@ -243,6 +242,7 @@ void at_talk_out(struct at_conn *c, int fd, const char *bytes, size_t n)
 		return;
 	}
 	struct at_exchange *answered = t->first;
+	at_causality_touch(answered);
 	feed(t, &t->response, &responses, bytes, n);
 	/* A server goes on with the next pipelined request without reading again. */
 	if (c->talk && t->first && t->first != answered && t->first->named)
