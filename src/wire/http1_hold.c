@@ -50,7 +50,7 @@ static size_t complete_line(struct at_http1 *h, struct at_str data, enum at_http
 static size_t collect(struct at_http1 *h, struct at_str data, enum at_http1_scan *ret_scan)
 {
 	size_t n = complete_line(h, data, ret_scan);
-	if (*ret_scan != AT_HTTP1_SCAN_MORE || n == data.n || h->state == AT_HTTP1_STOPPED)
+	if (*ret_scan != AT_HTTP1_SCAN_MORE || n >= data.n || h->state == AT_HTTP1_STOPPED)
 		return n;
 	struct at_http1_cursor at = {0, h->sub};
 	struct at_str rest = at_str_from(data, n);
