@@ -1,6 +1,7 @@
 """From a process's beginning to its end: pre-fork servers, daemons, exec, every way to exit, no collector, bare places."""
 
 import os
+import re
 import shutil
 import signal
 import socket
@@ -75,6 +76,9 @@ def test_gunicorn_prefork(rig, options):
     env = {"OTEL_BSP_SCHEDULE_DELAY": NEVER}
     server = rig.gunicorn("shop:app", "--workers", "3", *options, env=env)
     storm(server.port, ["/slow?s=0.05"] * 45, 6)
+    # One on its way out dies of the master's SIGTERM: Python has put the default action back by then.
+    leaving = re.findall(r"Worker exiting \(pid: (\d+)\)", server.output())
+    until(lambda: not [pid for pid in leaving if os.path.exists(f"/proc/{pid}")], what="the recycled workers' end")
     assert server.stop() == 0
     spans = rig.take(45)
     exactly(spans, ["/slow"] * 45)
