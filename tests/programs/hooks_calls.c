@@ -73,6 +73,24 @@ static long good(const char *what, long rc)
 }
 #define GOOD(what, call) (errno = 4242, good(what, call))
 
+/* A new descriptor: whether there is one. Which number it has another thread may change. */
+static int say_fd(const char *what, int fd)
+{
+	int saved = errno;
+	printf("%s %s %s\n", what, fd < 0 ? "-1" : "fd", fd < 0 ? strerrorname_np(saved) : "-");
+	errno = saved;
+	return fd;
+}
+
+static int good_fd(const char *what, int fd)
+{
+	say_fd(what, fd);
+	if (fd >= 0 && errno != 4242)
+		printf("%s touched errno: %d\n", what, errno);
+	return fd;
+}
+#define GOOD_FD(what, call) (errno = 4242, good_fd(what, call))
+
 static void on_signal(int unused)
 {
 	(void)unused;
@@ -650,11 +668,11 @@ void on_socket(void)
 	static const int types[] = {SOCK_STREAM, SOCK_DGRAM, SOCK_SEQPACKET, SOCK_RAW, 77};
 	for (size_t d = 0; d < sizeof(domains) / sizeof(int); d++)
 		for (size_t t = 0; t < sizeof(types) / sizeof(int); t++)
-			close((int)say("socket", socket(domains[d], types[t], 0)));
-	int fd = (int)GOOD("flags", socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+			close(say_fd("socket", socket(domains[d], types[t], 0)));
+	int fd = GOOD_FD("flags", socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
 	say("cloexec", fcntl(fd, F_GETFD));
 	say("nonblock", fcntl(fd, F_GETFL) & O_NONBLOCK);
-	say("protocol", socket(AF_INET, SOCK_STREAM, IPPROTO_UDP));
+	say_fd("protocol", socket(AF_INET, SOCK_STREAM, IPPROTO_UDP));
 }
 
 void on_socketpair(void)
@@ -665,7 +683,6 @@ void on_socketpair(void)
 	say("bad pointer", socketpair(AF_UNIX, SOCK_STREAM, 0, nowhere));
 	printf("%d %d\n", ends[0], ends[1]);
 	GOOD("stream", socketpair(AF_UNIX, SOCK_STREAM, 0, ends));
-	printf("%d %d\n", ends[0], ends[1]);
 	GOOD("datagram", socketpair(AF_UNIX, SOCK_DGRAM, 0, ends));
 	GOOD("packets", socketpair(AF_UNIX, SOCK_SEQPACKET, 0, ends));
 	say("out", write(ends[0], "ab", 2));
@@ -696,24 +713,24 @@ static void accepting(accept_fn *fn)
 		listen_at(kind, &at, &len);
 		int client = client_of(kind, &at, len);
 		room = sizeof(from);
-		int fd = (int)GOOD("accept", fn(listener, (struct sockaddr *)&from, &room));
+		int fd = GOOD_FD("accept", fn(listener, (struct sockaddr *)&from, &room));
 		printf("family %d length %u\n", from.ss_family, room);
 		put(client, request);
 		take(in_recv, fd, 300, 0);
 		for (socklen_t small = 0; small < 3; small += 2) {
 			client_of(kind, &at, len);
 			room = small;
-			say("little room", fn(listener, (struct sockaddr *)&from, &room));
+			say_fd("little room", fn(listener, (struct sockaddr *)&from, &room));
 			printf("length %u\n", room);
 		}
 		client_of(kind, &at, len);
-		say("bad address", fn(listener, nowhere, &room));
+		say_fd("bad address", fn(listener, nowhere, &room));
 		client_of(kind, &at, len);
-		say("bad length", fn(listener, (struct sockaddr *)&from, nowhere));
+		say_fd("bad length", fn(listener, (struct sockaddr *)&from, nowhere));
 		client_of(kind, &at, len);
-		say("no length", fn(listener, (struct sockaddr *)&from, null));
+		say_fd("no length", fn(listener, (struct sockaddr *)&from, null));
 		client_of(kind, &at, len);
-		say("no address", fn(listener, NULL, NULL));
+		say_fd("no address", fn(listener, NULL, NULL));
 		blocking(listener, false);
 		say("nobody", fn(listener, NULL, NULL));
 		blocking(listener, true);
@@ -890,7 +907,6 @@ static void closing(long (*fn)(int fd))
 	say("again", fn(ends[0]));
 	take(in_recv, ends[1], 10, 0);
 	int file = open("/dev/null", O_RDWR);
-	printf("the same number %d\n", file == ends[0]);
 	say("file", write(file, request, 20));
 	GOOD("close", fn(file));
 	GOOD("close", fn(ends[1]));
@@ -960,7 +976,7 @@ void on_dup(void)
 {
 	int ends[2];
 	in_the_middle(ends);
-	duplicated(ends, (int)GOOD("dup", dup(ends[0])));
+	duplicated(ends, GOOD_FD("dup", dup(ends[0])));
 	say("-1", dup(-1));
 	say("no fd", dup(NO_FD));
 }
@@ -976,25 +992,25 @@ static void duplicating(int (*fn)(int fd, int to))
 	struct sockaddr_storage at;
 	socklen_t len;
 	in_the_middle(ends);
-	duplicated(ends, (int)GOOD("high", fn(ends[0], 300)));
+	duplicated(ends, GOOD_FD("high", fn(ends[0], 300)));
 	in_the_middle(ends);
 	in_the_middle(other);
-	duplicated(ends, (int)GOOD("over a connection", fn(ends[0], other[0])));
+	duplicated(ends, GOOD_FD("over a connection", fn(ends[0], other[0])));
 	close(other[1]);
 	in_the_middle(ends);
-	say("itself", fn(ends[0], ends[0]));
+	say_fd("itself", fn(ends[0], ends[0]));
 	say("from nothing", fn(NO_FD, ends[0]));
 	take(in_recv, ends[0], 5, 0);
 	say("-1", fn(-1, 5));
 	say("to -1", fn(ends[0], -1));
 	say("too high", fn(ends[0], 0x7fffffff));
 	int file = open("/dev/null", O_RDWR);
-	GOOD("file over", fn(file, ends[0]));
+	GOOD_FD("file over", fn(file, ends[0]));
 	say("file", write(ends[0], request, 20));
 	listen_at(TCP, &at, &len);
-	listening = (int)GOOD("listener", fn(listener, 301));
+	listening = GOOD_FD("listener", fn(listener, 301));
 	int client = client_of(TCP, &at, len);
-	int served = (int)GOOD("accept", accept(listening, NULL, NULL));
+	int served = GOOD_FD("accept", accept(listening, NULL, NULL));
 	put(client, request);
 	take(in_recv, served, 300, 0);
 }
@@ -1014,9 +1030,9 @@ static void controlling(int (*fn)(int fd, int cmd, ...))
 {
 	int ends[2];
 	in_the_middle(ends);
-	duplicated(ends, (int)GOOD("duplicate", fn(ends[0], F_DUPFD, 200)));
+	duplicated(ends, GOOD_FD("duplicate", fn(ends[0], F_DUPFD, 200)));
 	in_the_middle(ends);
-	duplicated(ends, (int)GOOD("on exec", fn(ends[0], F_DUPFD_CLOEXEC, 201)));
+	duplicated(ends, GOOD_FD("on exec", fn(ends[0], F_DUPFD_CLOEXEC, 201)));
 	in_the_middle(ends);
 	GOOD("flags", fn(ends[0], F_GETFL));
 	GOOD("set", fn(ends[0], F_SETFL, O_NONBLOCK));
@@ -1376,7 +1392,7 @@ void on_syscall(void)
 	closing(syscall_close);
 	listen_at(TCP, &at, &len);
 	int client = client_of(TCP, &at, len);
-	int fd = (int)GOOD("accept4", syscall(SYS_accept4, listener, NULL, NULL, SOCK_CLOEXEC));
+	int fd = GOOD_FD("accept4", syscall(SYS_accept4, listener, NULL, NULL, SOCK_CLOEXEC));
 	put(client, request);
 	take(in_recv, fd, 300, 0);
 	say("accept4", syscall(SYS_accept4, -1, NULL, NULL, 0));

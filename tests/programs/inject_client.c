@@ -32,6 +32,7 @@
 
 static const char *address;
 static int pipes; /* SIGPIPEs so far */
+static int dialled;
 
 /* One line for each call. */
 static long say(const char *what, long rc)
@@ -75,6 +76,7 @@ static int dial_with(int sndbuf)
 		setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &sndbuf, sizeof(sndbuf));
 	if (fd < 0 || connect(fd, &peer.any, len) != 0)
 		die("connect");
+	dialled++;
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
 	return fd;
 }
@@ -745,6 +747,7 @@ int main(int argc, char **argv)
 	for (size_t i = 0; i < sizeof(scenarios) / sizeof(scenarios[0]); i++)
 		if (strcmp(argv[1], scenarios[i].name) == 0) {
 			scenarios[i].run();
+			say("dialled", dialled);
 			return 0;
 		}
 	return 2;

@@ -275,6 +275,6 @@ static inline int clean_corridor(void **state)
 	(void)state;
 	finished = 0;
 	settings(NULL);
-	at_shore_wait(); /* this thread works on nothing */
+	at_shore_wait(true); /* this thread works on nothing */
 	return 0;
 }

@@ -47,14 +47,14 @@ static void wait_for(char what)
 	struct pollfd fds[20] = {{.fd = -1}};
 	nfds_t n = 0;
 	if (what == 'W')
-		at_shore_wait();
+		at_shore_wait(true);
 	if (what == 'L')
 		at_shore_accepting(-1);
 	for (int i = 0; i < 128 && (what == 'P' || what == 'p'); i++)
 		if (line[i].fd >= 0 && (what == 'P' || n == 0))
 			fds[n++].fd = line[i].fd;
 	if (n > 1)
-		at_shore_waited_poll(fds, n);
+		at_shore_waited_poll(fds, n, true);
 }
 
 static void perform(const char *step)
@@ -165,6 +165,7 @@ static void every_script(void **state)
 		{"W A? a+ W B? b+ W a? W b? W a! A! b! B!", "a1=A1/loop b1=B1/loop"},
 		{"W A? W B? W a? a! A! B!", "a1=-/none"},
 		{"W A? W B? W A! W B! W a?", "a1=-/none"},
+		{"W A? B? a? a! A! B!", "a1=-/none"},
 		{"A+ B+ P A? P B? a? P A! B!", "a1=B1/loop"},
 		/* Another thread's call. */
 		{"A? 1:a? 1:a! A!", "a1=A1/only_one"},
@@ -253,24 +254,36 @@ static void on_a_new_thread(const char *text)
 	pthread_join(id, NULL);
 }
 
+/* Another thread's request, so that there is not only one. */
+static void *take(void *ends)
+{
+	comes(((int *)ends)[0], ((int *)ends)[1], "GET /B HTTP/1.1\r\nHost: h\r\n\r\n");
+	return NULL;
+}
+
 static void a_new_thread_inherits_what_its_creator_works_on(void **state)
 {
-	int a_peer, b_peer;
+	int a_peer, b_ends[2];
+	pthread_t id;
 	(void)state;
-	int b = served(&b_peer), a = served(&a_peer);
-	comes(b_peer, b, "GET /B HTTP/1.1\r\nHost: h\r\n\r\n");
+	b_ends[1] = served(&b_ends[0]);
+	int a = served(&a_peer);
+	assert_int_equal(pthread_create(&id, NULL, take, b_ends), 0);
+	pthread_join(id, NULL);
 	comes(a_peer, a, "GET /A HTTP/1.1\r\nHost: h\r\n\r\n");
 	on_a_new_thread("GET /one HTTP/1.1\r\nHost: h\r\n\r\n");
 	goes(a, answer);
 	on_a_new_thread("GET /two HTTP/1.1\r\nHost: h\r\n\r\n");
-	goes(b, answer);
+	goes(b_ends[1], answer);
+	assert_string_equal(value(span_with("url.full", "http://h/two"), "autotrace.link.rule"),
+			    "only one");
 	struct at_span *one = span_with("url.full", "http://h/one");
 	assert_true(is_child(one, span_with("url.path", "/A")));
 	assert_string_equal(value(one, "autotrace.link.rule"), "inherited");
 	closing(a);
-	closing(b);
+	closing(b_ends[1]);
 	close(a_peer);
-	close(b_peer);
+	close(b_ends[0]);
 }
 
 static void a_thread_that_is_not_born_leaves_nothing(void **state)
