@@ -84,29 +84,12 @@ static enum at_client_carries classify(const struct at_message *m, struct at_ref
 
 /* ---- identity ---- */
 
-static void adopt(struct at_exchange *x, const struct at_context *parent, bool remote)
-{
-	if (parent) {
-		x->ctx = *parent;
-		memcpy(x->parent_id, parent->span_id, sizeof(x->parent_id));
-		x->parent_remote = remote;
-		at_context_new_span(&x->ctx);
-	} else {
-		at_context_new_trace(&x->ctx);
-	}
-	x->recording = at_sampler_decide(&at_boot.sampler, x->ctx.trace_id, parent);
-	x->ctx.deferred = false;
-	x->ctx.flags = (uint8_t)((x->ctx.flags & ~AT_FLAG_SAMPLED) |
-				 (x->recording ? AT_FLAG_SAMPLED : 0));
-	x->recording = x->recording && at_boot.exporting;
-}
-
 static void adopt_environment(struct at_exchange *x)
 {
 	const struct at_config *config = &at_boot.config;
 	char state[512];
 	size_t n = at_propagate_state(config->tracestate, state, sizeof(state));
-	adopt(x, &at_boot.env_parent, true);
+	at_exchange_adopt(x, &at_boot.env_parent, true);
 	x->rule = AT_RULE_ENV;
 	if (at_buf_add(&x->carried, state, n, sizeof(state)))
 		x->state_len = (uint32_t)n;
@@ -123,14 +106,14 @@ static void find_parent(struct at_exchange *x, struct at_ref known, struct at_re
 	if (!by.exchange)
 		by = at_causality_parent(owner, blind, &rule, &x->epoch);
 	if (at_exchange_identity(by, &parent)) {
-		adopt(x, &parent, false);
+		at_exchange_adopt(x, &parent, false);
 		at_exchange_carried(by, &x->carried, &x->state_len);
 		x->parent = by;
 		x->rule = (uint8_t)rule;
 	} else if (at_boot.env_parent_valid && !at_exchange_serves()) {
 		adopt_environment(x);
 	} else {
-		adopt(x, NULL, false);
+		at_exchange_adopt(x, NULL, false);
 	}
 }
 
@@ -205,19 +188,7 @@ static enum at_http1_then head(void *ctx, const struct at_message *m)
 	return AT_HTTP1_THEN_BODY;
 }
 
-static void end(void *ctx, uint64_t body_bytes, uint64_t wire_bytes)
-{
-	struct at_talk *t = ctx;
-	struct at_exchange *x = t->asking;
-	t->asking = NULL;
-	if (!x)
-		return;
-	x->asked = true;
-	x->request_body = body_bytes;
-	x->request_wire = wire_bytes;
-}
-
-const struct at_http1_sink at_client_requests = { begin, head, end };
+const struct at_http1_sink at_client_requests = { begin, head, at_talk_asked };
 
 void at_client_connect_failed(const struct at_endpoint *peer, int error, uint64_t began,
 			      struct at_ref owner, bool blind)
@@ -231,7 +202,7 @@ void at_client_connect_failed(const struct at_endpoint *peer, int error, uint64_
 	struct at_exchange *x = at_exchange_open(NULL, AT_SPAN_CLIENT);
 	if (!x)
 		return;
-	adopt(x, &parent, false);
+	at_exchange_adopt(x, &parent, false);
 	x->start = began;
 	x->parent = by;
 	x->rule = (uint8_t)rule;

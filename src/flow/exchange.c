@@ -168,6 +168,23 @@ void at_exchange_close(struct at_exchange *x, const char *error_type)
 	release(x);
 }
 
+void at_exchange_adopt(struct at_exchange *x, const struct at_context *parent, bool remote)
+{
+	if (parent) {
+		x->ctx = *parent;
+		memcpy(x->parent_id, parent->span_id, sizeof(x->parent_id));
+		x->parent_remote = remote;
+		at_context_new_span(&x->ctx);
+	} else {
+		at_context_new_trace(&x->ctx);
+	}
+	x->recording = at_sampler_decide(&at_boot.sampler, x->ctx.trace_id, parent);
+	x->ctx.deferred = false;
+	x->ctx.flags = (uint8_t)((x->ctx.flags & ~AT_FLAG_SAMPLED) |
+				 (x->recording ? AT_FLAG_SAMPLED : 0));
+	x->recording = x->recording && at_boot.exporting;
+}
+
 void at_exchange_room(struct at_exchange *x, size_t bytes)
 {
 	uint32_t room;

@@ -92,6 +92,10 @@ void at_exchange_close(struct at_exchange *x, const char *error_type);
 /* Ends it without a span (never got a head, or must not be reported). Lock held. */
 void at_exchange_drop(struct at_exchange *x);
 
+/* Gives x its identity: the parent's trace or a new one (NULL), a span id, the sampler's decision.
+ * Lock held. */
+void at_exchange_adopt(struct at_exchange *x, const struct at_context *parent, bool remote);
+
 /* Makes room for `bytes` of attributes at once. Lock held. */
 void at_exchange_room(struct at_exchange *x, size_t bytes);
 

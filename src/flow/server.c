@@ -77,22 +77,9 @@ static void identify(struct at_exchange *x, const struct at_message *m)
 	};
 	struct at_context remote = { 0 };
 	bool has_parent = at_propagate_extract(set, &in, &remote);
-	if (has_parent) {
-		x->ctx = remote;
-		x->came_with = remote;
-		x->captured_remote = true;
-		x->parent_remote = true;
-		memcpy(x->parent_id, remote.span_id, sizeof(x->parent_id));
-		at_context_new_span(&x->ctx);
-	} else {
-		at_context_new_trace(&x->ctx);
-	}
-	x->recording = at_sampler_decide(&at_boot.sampler, x->ctx.trace_id,
-					 has_parent ? &remote : NULL);
-	x->ctx.deferred = false;
-	x->ctx.flags = (uint8_t)((x->ctx.flags & ~AT_FLAG_SAMPLED) |
-				 (x->recording ? AT_FLAG_SAMPLED : 0));
-	x->recording = x->recording && at_boot.exporting;
+	at_exchange_adopt(x, has_parent ? &remote : NULL, true);
+	x->came_with = remote;
+	x->captured_remote = has_parent;
 	if (has_parent && (set & AT_PROPAGATE_TRACECONTEXT) && f[AT_FIELD_tracestate].count)
 		carry_state(x, m);
 	if ((set & AT_PROPAGATE_BAGGAGE) && f[AT_FIELD_baggage].count)
@@ -113,16 +100,4 @@ static enum at_http1_then head(void *ctx, const struct at_message *m)
 	return AT_HTTP1_THEN_BODY;
 }
 
-static void end(void *ctx, uint64_t body_bytes, uint64_t wire_bytes)
-{
-	struct at_talk *t = ctx;
-	struct at_exchange *x = t->asking;
-	t->asking = NULL;
-	if (!x)
-		return;
-	x->asked = true;
-	x->request_body = body_bytes;
-	x->request_wire = wire_bytes;
-}
-
-const struct at_http1_sink at_server_requests = { begin, head, end };
+const struct at_http1_sink at_server_requests = { begin, head, at_talk_asked };

@@ -68,6 +68,18 @@ void at_talk_remove(struct at_talk *t, struct at_exchange *x)
 	t->count--;
 }
 
+void at_talk_asked(void *ctx, uint64_t body_bytes, uint64_t wire_bytes)
+{
+	struct at_talk *t = ctx;
+	struct at_exchange *x = t->asking;
+	t->asking = NULL;
+	if (!x)
+		return;
+	x->asked = true;
+	x->request_body = body_bytes;
+	x->request_wire = wire_bytes;
+}
+
 /* ---- responses: the same for both roles ---- */
 
 static void response_begin(void *ctx)

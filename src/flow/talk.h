@@ -59,6 +59,9 @@ void at_talk_gone(struct at_conn *c, int fd);
 /* Ends the observation: memory is given back, c->over is set (at_conn_leave does the rest). */
 void at_talk_over(struct at_conn *c);
 
+/* The last byte of a request went by: the end() of both roles' request sinks. */
+void at_talk_asked(void *ctx, uint64_t body_bytes, uint64_t wire_bytes);
+
 /* Adds to and takes from the row. */
 void at_talk_push(struct at_talk *t, struct at_exchange *x);
 void at_talk_remove(struct at_talk *t, struct at_exchange *x);
