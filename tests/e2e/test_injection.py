@@ -37,7 +37,8 @@ class Sink:
         self.listener.listen(600)
         self.address = address or str(self.listener.getsockname()[1])
         self.open = []
-        threading.Thread(target=self.accept, daemon=True).start()
+        self.thread = threading.Thread(target=self.accept, daemon=True)
+        self.thread.start()
 
     def accept(self):
         while True:
@@ -83,6 +84,8 @@ class Sink:
         until(lambda: len(self.ended) == len(self.streams), what="their ends")
 
     def close(self):
+        self.listener.shutdown(socket.SHUT_RDWR)
+        self.thread.join()
         self.listener.close()
         for connection in self.open:
             connection.close()
