@@ -33,6 +33,13 @@
 
 #define NO_FD 777 /* never open */
 
+/* The sections, one for each row: where there is none, its address is NULL. */
+#define AT_CALL(ret, name, params, args, raw) void on_##name(void) __attribute__((weak));
+#define AT_TRAMPOLINE(name)                   void on_##name(void) __attribute__((weak));
+#include "libc/calls.def"
+#undef AT_CALL
+#undef AT_TRAMPOLINE
+
 extern char **environ;
 ssize_t __read_chk(int fd, void *buf, size_t n, size_t room);
 ssize_t __recv_chk(int fd, void *buf, size_t n, size_t room, int flags);
@@ -1510,12 +1517,6 @@ EXEC(execveat, execveat(dir, "sh", sh_args, env, 0), execveat(dir, "nowhere", ec
      execveat(NO_FD, "sh", echo_args, env, 0))
 
 /* ---- the table ---- */
-
-#define AT_CALL(ret, name, params, args, raw) void on_##name(void) __attribute__((weak));
-#define AT_TRAMPOLINE(name)                   void on_##name(void) __attribute__((weak));
-#include "libc/calls.def"
-#undef AT_CALL
-#undef AT_TRAMPOLINE
 
 static const struct {
 	const char *name;

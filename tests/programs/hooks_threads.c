@@ -150,7 +150,7 @@ static void *write_for_ever(void *arg)
 static void cancelled(void *(*what)(void *), int fd)
 {
 	pthread_t id;
-	void *result;
+	void *result = NULL;
 	must(pthread_create(&id, NULL, what, (void *)(long)fd) == 0, "thread");
 	usleep(20000);
 	must(pthread_cancel(id) == 0 && pthread_join(id, &result) == 0, "cancel");

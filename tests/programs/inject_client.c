@@ -244,7 +244,8 @@ static void by_control(void)
 	int fd = dial();
 	for (int round = 0; round < 3; round++) {
 		char room[CMSG_SPACE(sizeof(int))] = {0};
-		struct iovec iov[2] = {{HEAD("c"), 9}, {HEAD("c") + 9, LEN(HEAD("c")) - 9}};
+		char text[] = HEAD("c");
+		struct iovec iov[2] = {{text, 9}, {text + 9, LEN(text) - 9}};
 		struct msghdr msg = {.msg_iov = iov,
 				     .msg_iovlen = 2,
 				     .msg_control = room,

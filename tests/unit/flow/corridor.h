@@ -30,6 +30,7 @@ enum { SPANS = 600 };
 
 static struct at_span spans[SPANS]; /* finished, in order */
 static int finished;
+static void *records[SPANS]; /* what their text points into */
 
 bool at_export_boot(const struct at_config *config)
 {
@@ -41,9 +42,11 @@ bool at_export_offer(const struct at_record_head *head, const char *name, const 
 		     const char *attrs, const struct at_record_link *links)
 {
 	size_t n = at_record_size(head);
-	char *record = malloc(n); /* the span's text points into it; it lives as long as the test */
+	char *record = malloc(n);
 	at_record_write(record, head, name, state, attrs, links);
 	assert_true(finished < SPANS);
+	free(records[finished]);
+	records[finished] = record;
 	assert_true(at_span_read(&spans[finished], record, n));
 	assert_true(at_span_expand(&spans[finished]));
 	finished++;
