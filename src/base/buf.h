@@ -13,7 +13,8 @@ struct at_buf {
 	uint32_t room; /* size of the block */
 };
 
-/* Appends n bytes. False (buffer unchanged) when it would exceed `cap` bytes or no memory is left. */
+/* Appends n bytes. False (buffer unchanged) when it would exceed `cap` bytes or no memory is left.
+ */
 bool at_buf_add(struct at_buf *b, const void *src, size_t n, size_t cap);
 
 /* Gives the block back; the buffer is empty and usable again. */

@@ -1,6 +1,6 @@
 /*
- * Random numbers per thread (xoshiro256** by Blackman and Vigna, public domain algorithm). Owns each
- * thread's state; a fork generation makes parent and child part ways.
+ * Random numbers per thread (xoshiro256** by Blackman and Vigna, public domain algorithm). Owns
+ * each thread's state; a fork generation makes parent and child part ways.
  */
 #include "base/entropy.h"
 

@@ -175,7 +175,7 @@ const struct at_endpoint *at_conn_peer(int fd, struct at_conn *c)
 		if (at_sys(SYS_getpeername, fd, (long)&addr, (long)&len) == 0)
 			at_endpoint_set(&c->peer, (const struct sockaddr *)&addr, len);
 		else
-			c->peer = (struct at_endpoint){ 0 };
+			c->peer = (struct at_endpoint){0};
 		c->peer_known = true;
 	}
 	return &c->peer;

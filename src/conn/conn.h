@@ -31,27 +31,27 @@ struct at_endpoint {
 };
 
 struct at_conn {
-	uint64_t slab;            /* the slab's own while the object is free */
-	struct at_lock lock;      /* held for the few steps of one event; innermost but for slabs */
-	uint32_t refs;            /* descriptor numbers that lead here */
-	uint8_t role;             /* enum at_conn_role */
-	bool connecting;          /* connect() said EINPROGRESS and nothing was seen since */
-	bool peer_known;          /* peer is filled */
-	bool again;               /* the last read said EAGAIN (a time-out when the socket blocks) */
-	bool in_vain;             /* a poll for it ended by its time-out, and no byte went since */
-	bool eof;                 /* the peer has ended its stream */
-	bool over;                /* observation has ended: the descriptors become boring */
-	int error;                /* errno of the failure that ended it, 0: none */
-	uint64_t began;           /* monotonic ns of accept or connect */
-	struct at_endpoint peer;  /* the other end */
-	void *talk;               /* flow's conversation, owned by flow; NULL until bytes flow */
-	void *owner;              /* flow: the request under which it was opened or last written */
+	uint64_t slab;           /* the slab's own while the object is free */
+	struct at_lock lock;     /* held for the few steps of one event; innermost but for slabs */
+	uint32_t refs;           /* descriptor numbers that lead here */
+	uint8_t role;            /* enum at_conn_role */
+	bool connecting;         /* connect() said EINPROGRESS and nothing was seen since */
+	bool peer_known;         /* peer is filled */
+	bool again;              /* the last read said EAGAIN (a time-out when the socket blocks) */
+	bool in_vain;            /* a poll for it ended by its time-out, and no byte went since */
+	bool eof;                /* the peer has ended its stream */
+	bool over;               /* observation has ended: the descriptors become boring */
+	int error;               /* errno of the failure that ended it, 0: none */
+	uint64_t began;          /* monotonic ns of accept or connect */
+	struct at_endpoint peer; /* the other end */
+	void *talk;              /* flow's conversation, owned by flow; NULL until bytes flow */
+	void *owner;             /* flow: the request under which it was opened or last written */
 	uint32_t owner_generation;
-	bool blind;               /* opened in an event loop for nobody knows which open request */
+	bool blind; /* opened in an event loop for nobody knows which open request */
 };
 
-/* A connection object for fd, put into the map in place of what was there; returned locked. NULL when
- * memory is out (fd is then boring). */
+/* A connection object for fd, put into the map in place of what was there; returned locked. NULL
+ * when memory is out (fd is then boring). */
 struct at_conn *at_conn_new(int fd, enum at_conn_role role);
 
 /* The connection of fd, locked, or NULL when there is nothing to observe. A descriptor never looked

@@ -7,7 +7,7 @@
 
 #include "conn/conn.h"
 
-static const uint8_t mapped_prefix[12] = { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff };
+static const uint8_t mapped_prefix[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
 
 static void set_unix(struct at_endpoint *e, const struct sockaddr_un *un, socklen_t len)
 {
@@ -25,7 +25,7 @@ static void set_unix(struct at_endpoint *e, const struct sockaddr_un *un, sockle
 
 void at_endpoint_set(struct at_endpoint *e, const struct sockaddr *addr, socklen_t len)
 {
-	*e = (struct at_endpoint){ 0 };
+	*e = (struct at_endpoint){0};
 	if (!addr || len < sizeof(addr->sa_family))
 		return;
 	if (addr->sa_family == AF_INET && len >= sizeof(struct sockaddr_in)) {

@@ -17,8 +17,8 @@
 #include "base/ring.h"
 #include "libc/sys.h"
 
-/* Room in the ring for each record: what a span with fourteen attributes takes, and a bit. The ring goes
- * round, so all of it is resident memory of the program. */
+/* Room in the ring for each record: what a span with fourteen attributes takes, and a bit. The ring
+ * goes round, so all of it is resident memory of the program. */
 #define BYTES_PER_SPAN 512u
 #define RING_MIN       (256u << 10)
 #define RING_MAX       (256u << 20)

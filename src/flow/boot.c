@@ -43,7 +43,7 @@ static void after_fork_in_child(void)
 
 static void on_sigterm(int signal_number)
 {
-	struct sigaction usual = { .sa_handler = SIG_DFL };
+	struct sigaction usual = {.sa_handler = SIG_DFL};
 	at_boot_end(true);
 	sigaction(signal_number, &usual, NULL);
 	raise(signal_number);
@@ -53,14 +53,15 @@ static void on_sigterm(int signal_number)
 static void watch_sigterm(void)
 {
 	struct sigaction old;
-	struct sigaction ours = { .sa_handler = on_sigterm, .sa_flags = SA_RESTART };
+	struct sigaction ours = {.sa_handler = on_sigterm, .sa_flags = SA_RESTART};
 	if (sigaction(SIGTERM, NULL, &old) == 0 && old.sa_handler == SIG_DFL)
 		sigaction(SIGTERM, &ours, NULL);
 }
 
 static void read_sampler(void)
 {
-	if (!at_sampler_init(&at_boot.sampler, at_boot.config.sampler, at_boot.config.sampler_ratio))
+	if (!at_sampler_init(&at_boot.sampler, at_boot.config.sampler,
+			     at_boot.config.sampler_ratio))
 		at_sampler_init(&at_boot.sampler, AT_STR("parentbased_always_on"), 1.0);
 }
 
@@ -84,8 +85,8 @@ void at_boot_start(const char *command, const char *const *envp)
 	at_slab_limit(at_boot.config.memory_limit);
 	at_clock_anchor();
 	read_sampler();
-	at_boot.env_parent_valid = at_propagate_parse_traceparent(at_boot.config.traceparent,
-								  &at_boot.env_parent);
+	at_boot.env_parent_valid =
+		at_propagate_parse_traceparent(at_boot.config.traceparent, &at_boot.env_parent);
 	at_boot.exporting = at_export_boot(&at_boot.config);
 	if (!at_boot.exporting && (!at_boot.config.inject || !at_boot.config.propagators))
 		return;

@@ -9,18 +9,18 @@
 
 /* What was read at the start; never changes afterwards. */
 struct at_boot {
-	struct at_config config;    /* the settings */
-	struct at_sampler sampler;  /* made of them */
-	bool exporting;             /* finished spans go somewhere */
-	bool env_parent_valid;      /* TRACEPARENT was there and valid */
+	struct at_config config;   /* the settings */
+	struct at_sampler sampler; /* made of them */
+	bool exporting;            /* finished spans go somewhere */
+	bool env_parent_valid;     /* TRACEPARENT was there and valid */
 	struct at_context env_parent;
 };
 
 extern struct at_boot at_boot;
 
-/* Reads the settings and wakes the rooms below; `envp` as in execve, `command` is argv[0] (or NULL),
- * copied. Called once by the constructor, before which every hook passes straight through. Silent
- * and inert when tracing is off. */
+/* Reads the settings and wakes the rooms below; `envp` as in execve, `command` is argv[0] (or
+ * NULL), copied. Called once by the constructor, before which every hook passes straight through.
+ * Silent and inert when tracing is off. */
 void at_boot_start(const char *command, const char *const *envp);
 
 /* The process is about to end (exit, _exit, quick_exit) or to be replaced (exec): reports what is

@@ -4,10 +4,10 @@
  * thread's notion of its current request.
  *
  * The rule loop holds for loops that work on an event when they have read it (nginx, libuv). Others
- * read several requests first and work on them later (HAProxy, uvloop's tasks): then the request read
- * last is not the one worked on. It shows: a second request is read before the thread has written a
- * byte for the first. From there to the next wait nobody is taken for a parent by this rule; and
- * beyond it, when that wait does not wait because work is left over.
+ * read several requests first and work on them later (HAProxy, uvloop's tasks): then the request
+ * read last is not the one worked on. It shows: a second request is read before the thread has
+ * written a byte for the first. From there to the next wait nobody is taken for a parent by this
+ * rule; and beyond it, when that wait does not wait because work is left over.
  */
 #include "flow/causality.h"
 
@@ -71,7 +71,7 @@ struct at_ref at_causality_current(enum at_rule *ret_rule)
 {
 	if (worker.defers || !at_exchange_valid(worker.current)) {
 		*ret_rule = AT_RULE_NONE;
-		return (struct at_ref){ 0 };
+		return (struct at_ref){0};
 	}
 	*ret_rule = (enum at_rule)worker.rule;
 	return worker.current;

@@ -11,8 +11,8 @@
 /* The thread read bytes of this server exchange: it is working on it now. */
 void at_causality_serve(const struct at_exchange *x);
 
-/* The thread read the answer of this call, or gave it up unfinished: in an event loop it goes on with
- * the request that made it. */
+/* The thread read the answer of this call, or gave it up unfinished: in an event loop it goes on
+ * with the request that made it. */
 void at_causality_resume(const struct at_exchange *call);
 
 /* The thread did something for this request (wrote to its client, connected or called for it): it
@@ -20,8 +20,8 @@ void at_causality_resume(const struct at_exchange *call);
 void at_causality_touch(const struct at_exchange *x);
 
 /* The thread goes back to a wait: `several` when that wait covers several connections of requests
- * or an unknown set, false for a wait for new connections only; `waits` false when its time-out is 0:
- * the thread has work left and only looks. Ends the current request. */
+ * or an unknown set, false for a wait for new connections only; `waits` false when its time-out is
+ * 0: the thread has work left and only looks. Ends the current request. */
 void at_causality_wait(bool several, bool waits);
 
 /* The request the thread is working on, or none. */
@@ -30,12 +30,12 @@ struct at_ref at_causality_current(enum at_rule *ret_rule);
 /* A new thread goes on with what its creator is working on. */
 void at_causality_inherit(struct at_ref from);
 
-/* Whether a connection opened by this thread now belongs to an open request that cannot be told: its
- * first call is then not the current request's, whichever that will be. */
+/* Whether a connection opened by this thread now belongs to an open request that cannot be told:
+ * its first call is then not the current request's, whichever that will be. */
 bool at_causality_blind(void);
 
-/* The parent of a call about to be made over a connection owned by `owner`, or opened `blind`; none:
- * a root. For AT_RULE_ONLY_ONE *ret_epoch is what at_exchange_epoch_is wants at the end. */
+/* The parent of a call about to be made over a connection owned by `owner`, or opened `blind`;
+ * none: a root. For AT_RULE_ONLY_ONE *ret_epoch is what at_exchange_epoch_is wants at the end. */
 struct at_ref at_causality_parent(struct at_ref owner, bool blind, enum at_rule *ret_rule,
 				  uint64_t *ret_epoch);
 

@@ -17,20 +17,20 @@ static const struct {
 	int error;        /* errno value */
 	const char *name; /* what error.type says */
 } error_names[] = {
-	{ ECONNREFUSED, "ECONNREFUSED" },
-	{ ECONNRESET, "ECONNRESET" },
-	{ ECONNABORTED, "ECONNABORTED" },
-	{ EPIPE, "EPIPE" },
-	{ ETIMEDOUT, "ETIMEDOUT" },
-	{ EHOSTUNREACH, "EHOSTUNREACH" },
-	{ ENETUNREACH, "ENETUNREACH" },
-	{ ENETDOWN, "ENETDOWN" },
-	{ EADDRNOTAVAIL, "EADDRNOTAVAIL" },
-	{ EACCES, "EACCES" },
-	{ EPERM, "EPERM" },
-	{ ENOENT, "ENOENT" },
-	{ ENOTCONN, "ENOTCONN" },
-	{ EIO, "EIO" },
+	{ECONNREFUSED, "ECONNREFUSED"},
+	{ECONNRESET, "ECONNRESET"},
+	{ECONNABORTED, "ECONNABORTED"},
+	{EPIPE, "EPIPE"},
+	{ETIMEDOUT, "ETIMEDOUT"},
+	{EHOSTUNREACH, "EHOSTUNREACH"},
+	{ENETUNREACH, "ENETUNREACH"},
+	{ENETDOWN, "ENETDOWN"},
+	{EADDRNOTAVAIL, "EADDRNOTAVAIL"},
+	{EACCES, "EACCES"},
+	{EPERM, "EPERM"},
+	{ENOENT, "ENOENT"},
+	{ENOTCONN, "ENOTCONN"},
+	{EIO, "EIO"},
 };
 
 const char *at_client_error_name(int error)
@@ -119,8 +119,8 @@ static void find_parent(struct at_exchange *x, struct at_ref known, struct at_re
 
 static void identify(struct at_talk *t, struct at_exchange *x, const struct at_message *m)
 {
-	struct at_ref known = { 0 };
-	struct at_ref owner = { t->conn->owner, t->conn->owner_generation };
+	struct at_ref known = {0};
+	struct at_ref owner = {t->conn->owner, t->conn->owner_generation};
 	x->carries = (uint8_t)classify(m, &known);
 	x->silent = x->carries == AT_CLIENT_INSTRUMENTED;
 	at_describe_method(x, m->method);
@@ -188,7 +188,7 @@ static enum at_http1_then head(void *ctx, const struct at_message *m)
 	return AT_HTTP1_THEN_BODY;
 }
 
-const struct at_http1_sink at_client_requests = { begin, head, at_talk_asked };
+const struct at_http1_sink at_client_requests = {begin, head, at_talk_asked};
 
 void at_client_connect_failed(const struct at_endpoint *peer, int error, uint64_t began,
 			      struct at_ref owner, bool blind)

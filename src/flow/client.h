@@ -21,8 +21,8 @@ enum at_client_carries {
 	AT_CLIENT_INSTRUMENTED /* the application's own context: kept, and no span of ours */
 };
 
-/* connect() failed, or was seen to have failed, with `error` (errno value): a span when a request is
- * open that caused it. */
+/* connect() failed, or was seen to have failed, with `error` (errno value): a span when a request
+ * is open that caused it. */
 void at_client_connect_failed(const struct at_endpoint *peer, int error, uint64_t began,
 			      struct at_ref owner, bool blind);
 

@@ -15,11 +15,11 @@ static const struct {
 	struct at_str name;
 	enum at_method method;
 } known_methods[] = {
-	{ AT_STR("GET"), AT_METHOD_OTHER },	{ AT_STR("POST"), AT_METHOD_OTHER },
-	{ AT_STR("HEAD"), AT_METHOD_HEAD },	{ AT_STR("PUT"), AT_METHOD_OTHER },
-	{ AT_STR("DELETE"), AT_METHOD_OTHER },	{ AT_STR("OPTIONS"), AT_METHOD_OTHER },
-	{ AT_STR("PATCH"), AT_METHOD_OTHER },	{ AT_STR("CONNECT"), AT_METHOD_CONNECT },
-	{ AT_STR("TRACE"), AT_METHOD_OTHER },	{ AT_STR("QUERY"), AT_METHOD_OTHER },
+	{AT_STR("GET"), AT_METHOD_OTHER},    {AT_STR("POST"), AT_METHOD_OTHER},
+	{AT_STR("HEAD"), AT_METHOD_HEAD},    {AT_STR("PUT"), AT_METHOD_OTHER},
+	{AT_STR("DELETE"), AT_METHOD_OTHER}, {AT_STR("OPTIONS"), AT_METHOD_OTHER},
+	{AT_STR("PATCH"), AT_METHOD_OTHER},  {AT_STR("CONNECT"), AT_METHOD_CONNECT},
+	{AT_STR("TRACE"), AT_METHOD_OTHER},  {AT_STR("QUERY"), AT_METHOD_OTHER},
 };
 
 static bool in_list(struct at_str list, struct at_str item, bool nocase)
@@ -110,9 +110,9 @@ static void put_header(struct at_exchange *x, const struct at_message *m, struct
 	}
 	if (lines)
 		at_attrs_list(&x->attrs, prefix, wanted,
-			      in_list(at_boot.config.capture_sanitize, wanted, true) ?
-				      AT_STR("[REDACTED]") :
-				      all);
+			      in_list(at_boot.config.capture_sanitize, wanted, true)
+				      ? AT_STR("[REDACTED]")
+				      : all);
 	at_buf_free(&join);
 }
 
@@ -193,8 +193,8 @@ static void put_url(struct at_exchange *x, const struct at_message *m, struct at
 		at_attrs_str(&x->attrs, AT_KEY_url_full, target);
 		return;
 	}
-	struct at_str parts[] = { AT_STR("http://"), authority,
-				  x->method == AT_METHOD_CONNECT ? AT_STR_NONE : target };
+	struct at_str parts[] = {AT_STR("http://"), authority,
+				 x->method == AT_METHOD_CONNECT ? AT_STR_NONE : target};
 	at_attrs_join(&x->attrs, AT_KEY_url_full, parts, 3);
 }
 
@@ -236,8 +236,8 @@ void at_describe_client(struct at_exchange *x, const struct at_message *m,
 void at_describe_response(struct at_exchange *x, const struct at_message *m)
 {
 	bool server = x->kind == AT_SPAN_SERVER;
-	struct at_str list = server ? at_boot.config.capture_server_response :
-				      at_boot.config.capture_client_response;
+	struct at_str list = server ? at_boot.config.capture_server_response
+				    : at_boot.config.capture_client_response;
 	if (!list.n)
 		return;
 	at_exchange_room(x, 2 * m->block.n + 256);
@@ -272,7 +272,7 @@ static void put_sizes(struct at_exchange *x)
 static struct at_str rule_name(enum at_rule rule)
 {
 	static const struct at_str names[AT_RULES] = {
-		AT_STR("none"),	     AT_STR("header"),	 AT_STR("thread"),	AT_STR("loop"),
+		AT_STR("none"),      AT_STR("header"),   AT_STR("thread"),      AT_STR("loop"),
 		AT_STR("inherited"), AT_STR("only one"), AT_STR("environment"),
 	};
 	return names[rule];
@@ -292,9 +292,9 @@ enum at_span_status at_describe_end(struct at_exchange *x, const char *error_typ
 				(double)(x->first_byte - x->start) / 1e9);
 	if (at_boot.config.link_rule)
 		at_attrs_str(&x->attrs, AT_KEY_autotrace_link_rule,
-			     x->kind == AT_SPAN_SERVER && x->parent_remote ?
-				     AT_STR("remote") :
-				     rule_name((enum at_rule)x->rule));
+			     x->kind == AT_SPAN_SERVER && x->parent_remote
+				     ? AT_STR("remote")
+				     : rule_name((enum at_rule)x->rule));
 	if (error_type) {
 		at_attrs_str(&x->attrs, AT_KEY_error_type, at_str_c(error_type));
 		return AT_STATUS_ERROR;

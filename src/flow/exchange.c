@@ -18,8 +18,8 @@
 
 static struct at_slab exchanges = AT_SLAB_INIT(sizeof(struct at_exchange));
 
-/* Open server exchanges of this process: count << 32 | sum of their slab indexes, so that a count of
- * 1 names the one (atomic). */
+/* Open server exchanges of this process: count << 32 | sum of their slab indexes, so that a count
+ * of 1 names the one (atomic). */
 static uint64_t open_requests;
 
 /* Server exchanges ever opened in this process (atomic). */
@@ -27,13 +27,12 @@ static uint64_t opened;
 
 static bool is_open(const struct at_exchange *x, uint32_t generation)
 {
-	return (generation & 1) &&
-	       __atomic_load_n(&x->generation, __ATOMIC_ACQUIRE) == generation;
+	return (generation & 1) && __atomic_load_n(&x->generation, __ATOMIC_ACQUIRE) == generation;
 }
 
 struct at_ref at_exchange_ref(const struct at_exchange *x)
 {
-	return (struct at_ref){ (struct at_exchange *)x, x->generation };
+	return (struct at_ref){(struct at_exchange *)x, x->generation};
 }
 
 bool at_exchange_valid(struct at_ref r)
@@ -113,8 +112,9 @@ static void count_rule(const struct at_exchange *x)
 		at_counter_add((enum at_counter)counter[x->rule], 1);
 }
 
-/* The rule "only one" holds for the whole of the call or not at all: a call that saw another request
- * begin keeps its trace (it has told it already) but claims no parent; it is linked instead. */
+/* The rule "only one" holds for the whole of the call or not at all: a call that saw another
+ * request begin keeps its trace (it has told it already) but claims no parent; it is linked
+ * instead. */
 static void check_only_one(struct at_exchange *x)
 {
 	if (x->rule != AT_RULE_ONLY_ONE)
@@ -180,8 +180,8 @@ void at_exchange_adopt(struct at_exchange *x, const struct at_context *parent, b
 	}
 	x->recording = at_sampler_decide(&at_boot.sampler, x->ctx.trace_id, parent);
 	x->ctx.deferred = false;
-	x->ctx.flags = (uint8_t)((x->ctx.flags & ~AT_FLAG_SAMPLED) |
-				 (x->recording ? AT_FLAG_SAMPLED : 0));
+	x->ctx.flags =
+		(uint8_t)((x->ctx.flags & ~AT_FLAG_SAMPLED) | (x->recording ? AT_FLAG_SAMPLED : 0));
 	x->recording = x->recording && at_boot.exporting;
 }
 
@@ -239,11 +239,11 @@ struct at_ref at_exchange_find_remote(const struct at_context *remote)
 		if (memcmp(x->came_with.span_id, remote->span_id, 8) != 0 ||
 		    memcmp(x->came_with.trace_id, remote->trace_id, 16) != 0)
 			continue;
-		struct at_ref r = { x, generation };
+		struct at_ref r = {x, generation};
 		if (is_open(x, generation))
 			return r;
 	}
-	return (struct at_ref){ 0 };
+	return (struct at_ref){0};
 }
 
 struct at_ref at_exchange_only_one(uint64_t *ret_epoch)
@@ -251,10 +251,10 @@ struct at_ref at_exchange_only_one(uint64_t *ret_epoch)
 	uint64_t state = __atomic_load_n(&open_requests, __ATOMIC_ACQUIRE);
 	*ret_epoch = __atomic_load_n(&opened, __ATOMIC_RELAXED);
 	if (state >> 32 != 1)
-		return (struct at_ref){ 0 };
+		return (struct at_ref){0};
 	struct at_exchange *x = at_slab_at(&exchanges, (uint32_t)state);
-	struct at_ref r = { x, x ? __atomic_load_n(&x->generation, __ATOMIC_ACQUIRE) : 0 };
-	return at_exchange_valid(r) && x->named ? r : (struct at_ref){ 0 };
+	struct at_ref r = {x, x ? __atomic_load_n(&x->generation, __ATOMIC_ACQUIRE) : 0};
+	return at_exchange_valid(r) && x->named ? r : (struct at_ref){0};
 }
 
 bool at_exchange_any_open(void)

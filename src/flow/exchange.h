@@ -41,43 +41,43 @@ struct at_ref {
 };
 
 struct at_exchange {
-	uint64_t slab;             /* the slab's own while free */
-	uint32_t generation;       /* odd while open (atomic) */
-	uint32_t fork_generation;  /* process it was opened in; a child never reports it */
-	struct at_talk *talk;      /* conversation it belongs to */
-	struct at_exchange *next;  /* the next younger one of the same talk */
-	uint8_t kind;              /* enum at_span_kind */
-	uint8_t rule;              /* enum at_rule */
-	uint8_t method;            /* index of the method: AT_METHOD_… */
-	bool named;                /* the request's head was seen: identity is final */
-	bool recording;            /* sampled: a span will be made */
-	bool silent;               /* the application traces this call itself: no span of ours */
-	bool announced;            /* created before its bytes were written */
-	bool injected;             /* our header is on its way: do not add it again */
-	uint8_t carries;           /* calls: enum at_client_carries */
-	bool asked;                /* the request's last byte went by */
-	bool answering;            /* the response's first byte went by */
-	bool parent_remote;        /* the parent came over the wire */
-	bool captured_remote;      /* came_with is valid */
-	uint16_t status;           /* of the final response head, 0: none yet */
-	struct at_context ctx;     /* this span */
+	uint64_t slab;               /* the slab's own while free */
+	uint32_t generation;         /* odd while open (atomic) */
+	uint32_t fork_generation;    /* process it was opened in; a child never reports it */
+	struct at_talk *talk;        /* conversation it belongs to */
+	struct at_exchange *next;    /* the next younger one of the same talk */
+	uint8_t kind;                /* enum at_span_kind */
+	uint8_t rule;                /* enum at_rule */
+	uint8_t method;              /* index of the method: AT_METHOD_… */
+	bool named;                  /* the request's head was seen: identity is final */
+	bool recording;              /* sampled: a span will be made */
+	bool silent;                 /* the application traces this call itself: no span of ours */
+	bool announced;              /* created before its bytes were written */
+	bool injected;               /* our header is on its way: do not add it again */
+	uint8_t carries;             /* calls: enum at_client_carries */
+	bool asked;                  /* the request's last byte went by */
+	bool answering;              /* the response's first byte went by */
+	bool parent_remote;          /* the parent came over the wire */
+	bool captured_remote;        /* came_with is valid */
+	uint16_t status;             /* of the final response head, 0: none yet */
+	struct at_context ctx;       /* this span */
 	struct at_context came_with; /* server: the context the request carried */
-	uint8_t parent_id[8];      /* parent's span id, zero: root */
-	struct at_ref parent;      /* the open request that caused this call */
-	struct at_record_link link; /* when linked: a request that cannot be the parent any more */
-	bool linked;               /* link is filled */
-	uint64_t epoch;            /* requests opened so far, when rule is only-one */
-	uint64_t start;            /* monotonic ns of the request's first byte */
-	uint64_t first_byte;       /* monotonic ns of the response's first byte, 0: none yet */
+	uint8_t parent_id[8];        /* parent's span id, zero: root */
+	struct at_ref parent;        /* the open request that caused this call */
+	struct at_record_link link;  /* when linked: a request that cannot be the parent any more */
+	bool linked;                 /* link is filled */
+	uint64_t epoch;              /* requests opened so far, when rule is only-one */
+	uint64_t start;              /* monotonic ns of the request's first byte */
+	uint64_t first_byte;         /* monotonic ns of the response's first byte, 0: none yet */
 	uint64_t request_body, request_wire, response_body, response_wire; /* bytes */
-	struct at_buf carried;     /* tracestate, then baggage, to send on */
-	uint32_t state_len;        /* bytes of tracestate at the start of carried */
-	struct at_attrs attrs;     /* attributes so far; in inline_room or in block */
-	uint32_t fixed_bytes;      /* of these, the leading ones that repeat on this connection */
-	uint16_t fixed_attrs;      /* and how many they are */
-	char *block;               /* attribute memory from the pool, or NULL */
-	char method_name[28];      /* as the span's name says it */
-	uint8_t method_len;        /* bytes of method_name */
+	struct at_buf carried; /* tracestate, then baggage, to send on */
+	uint32_t state_len;    /* bytes of tracestate at the start of carried */
+	struct at_attrs attrs; /* attributes so far; in inline_room or in block */
+	uint32_t fixed_bytes;  /* of these, the leading ones that repeat on this connection */
+	uint16_t fixed_attrs;  /* and how many they are */
+	char *block;           /* attribute memory from the pool, or NULL */
+	char method_name[28];  /* as the span's name says it */
+	uint8_t method_len;    /* bytes of method_name */
 	char inline_room[AT_EXCHANGE_INLINE];
 };
 
@@ -115,7 +115,8 @@ bool at_exchange_carried(struct at_ref r, struct at_buf *to, uint32_t *ret_state
 /* The open server exchange that came with this remote context, or none. Any thread. */
 struct at_ref at_exchange_find_remote(const struct at_context *remote);
 
-/* The only server exchange open in this process, or none; *ret_epoch counts openings. Any thread. */
+/* The only server exchange open in this process, or none; *ret_epoch counts openings. Any thread.
+ */
 struct at_ref at_exchange_only_one(uint64_t *ret_epoch);
 
 /* Whether a server exchange is open in this process now. */

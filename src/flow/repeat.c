@@ -47,8 +47,7 @@ void at_repeat_free(struct at_repeat *t)
 	t->count = 0;
 }
 
-void at_repeat_make(struct at_repeat *t, const struct at_message *m,
-		      const struct at_attrs *from)
+void at_repeat_make(struct at_repeat *t, const struct at_message *m, const struct at_attrs *from)
 {
 	struct at_str host = m->field[AT_FIELD_host].value;
 	struct at_str agent = m->field[AT_FIELD_user_agent].value;

@@ -1,7 +1,7 @@
 /*
  * The attributes that every request on a connection has alike: made once, copied from then on. A
- * keep-alive connection carries thousands of requests that differ in their target only. Belongs to a
- * talk, protected by its connection's lock.
+ * keep-alive connection carries thousands of requests that differ in their target only. Belongs to
+ * a talk, protected by its connection's lock.
  */
 #ifndef AT_FLOW_REPEAT_H
 #define AT_FLOW_REPEAT_H
@@ -11,13 +11,13 @@
 #include "wire/message.h"
 
 struct at_repeat {
-	struct at_buf key;    /* method, Host and User-Agent of the request it was made from */
-	struct at_buf attrs;  /* their attributes, as in a record */
-	uint16_t count;       /* attributes */
-	uint16_t method_len;  /* bytes of the method in key */
-	uint16_t host_len;    /* bytes of Host behind it */
-	uint16_t agent_len;   /* bytes of User-Agent behind that */
-	uint8_t version;      /* HTTP version it is good for */
+	struct at_buf key;   /* method, Host and User-Agent of the request it was made from */
+	struct at_buf attrs; /* their attributes, as in a record */
+	uint16_t count;      /* attributes */
+	uint16_t method_len; /* bytes of the method in key */
+	uint16_t host_len;   /* bytes of Host behind it */
+	uint16_t agent_len;  /* bytes of User-Agent behind that */
+	uint8_t version;     /* HTTP version it is good for */
 };
 
 /* Whether a request's attributes depend on nothing but the key (no forwarding headers, no captured
@@ -28,8 +28,7 @@ bool at_repeat_fits(const struct at_message *m, struct at_str captures);
 bool at_repeat_use(const struct at_repeat *t, const struct at_message *m, struct at_attrs *to);
 
 /* Remembers what stands in `from` for requests like m; too large or no memory: forgets. */
-void at_repeat_make(struct at_repeat *t, const struct at_message *m,
-		      const struct at_attrs *from);
+void at_repeat_make(struct at_repeat *t, const struct at_message *m, const struct at_attrs *from);
 
 void at_repeat_free(struct at_repeat *t);
 

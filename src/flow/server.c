@@ -39,7 +39,7 @@ static struct at_str joined(const struct at_message *m, enum at_field field, str
 /* tracestate, sent on with every call of this request. */
 static void carry_state(struct at_exchange *x, const struct at_message *m)
 {
-	struct at_buf join = { 0 };
+	struct at_buf join = {0};
 	struct at_str state = joined(m, AT_FIELD_tracestate, AT_STR("tracestate"), &join);
 	size_t cap = state.n < AT_STATE_MAX ? state.n : AT_STATE_MAX;
 	char *block = cap ? at_pool_get(cap, NULL) : NULL;
@@ -55,7 +55,7 @@ static void carry_state(struct at_exchange *x, const struct at_message *m)
 /* baggage, likewise; behind tracestate. */
 static void carry_baggage(struct at_exchange *x, const struct at_message *m)
 {
-	struct at_buf join = { 0 };
+	struct at_buf join = {0};
 	struct at_str baggage = joined(m, AT_FIELD_baggage, AT_STR("baggage"), &join);
 	if (baggage.n && at_propagate_baggage_ok(baggage))
 		at_buf_add(&x->carried, baggage.p, baggage.n, AT_POOL_MAX);
@@ -75,7 +75,7 @@ static void identify(struct at_exchange *x, const struct at_message *m)
 		.x_b3_sampled = f[AT_FIELD_x_b3_sampled].value,
 		.x_b3_flags = f[AT_FIELD_x_b3_flags].value,
 	};
-	struct at_context remote = { 0 };
+	struct at_context remote = {0};
 	bool has_parent = at_propagate_extract(set, &in, &remote);
 	at_exchange_adopt(x, has_parent ? &remote : NULL, true);
 	x->came_with = remote;
@@ -100,4 +100,4 @@ static enum at_http1_then head(void *ctx, const struct at_message *m)
 	return AT_HTTP1_THEN_BODY;
 }
 
-const struct at_http1_sink at_server_requests = { begin, head, at_talk_asked };
+const struct at_http1_sink at_server_requests = {begin, head, at_talk_asked};

@@ -10,5 +10,4 @@
 /* Callbacks for the requests' direction; ctx is the talk. */
 extern const struct at_http1_sink at_server_requests;
 
-
 #endif

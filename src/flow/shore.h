@@ -99,8 +99,8 @@ bool at_shore_flush_own(int fd);
 
 /* ---- waits and threads ---- */
 
-/* All of them: `waits` false when the time-out is 0, or is not looked at because the memory it is in
- * may not be readable. Before a wait on a set of unknown extent (epoll). */
+/* All of them: `waits` false when the time-out is 0, or is not looked at because the memory it is
+ * in may not be readable. Before a wait on a set of unknown extent (epoll). */
 void at_shore_wait(bool waits);
 /* After a poll: the kernel has read these, so they can be read. */
 void at_shore_waited_poll(const struct pollfd *fds, nfds_t count, bool waits);

@@ -1,5 +1,6 @@
 /*
- * Bytes as the hooks tell them: fed to the talk of their connection piece by piece, in stream order.
+ * Bytes as the hooks tell them: fed to the talk of their connection piece by piece, in stream
+ * order.
  */
 #include <fcntl.h>
 #include <limits.h>
@@ -16,8 +17,7 @@ static bool passing(int error)
 {
 	return error == EAGAIN || error == EINTR || error == EFAULT || error == EINVAL ||
 	       error == EBADF || error == ENOTSOCK || error == EMSGSIZE || error == ENOMEM ||
-	       error == ENOBUFS || error == EOPNOTSUPP || error == EINPROGRESS ||
-	       error == EALREADY;
+	       error == ENOBUFS || error == EOPNOTSUPP || error == EINPROGRESS || error == EALREADY;
 }
 
 typedef void feed_fn(struct at_conn *c, int fd, const char *bytes, size_t n);
@@ -103,8 +103,7 @@ static bool answers(int fd)
 {
 	uintptr_t word = at_fdmap_get(fd);
 	return word >= AT_FD_TAGS &&
-	       __atomic_load_n(&((struct at_conn *)word)->role, __ATOMIC_RELAXED) ==
-		       AT_CONN_SERVER;
+	       __atomic_load_n(&((struct at_conn *)word)->role, __ATOMIC_RELAXED) == AT_CONN_SERVER;
 }
 
 /* What is about to be written, as far as the hook may say that it can be read. */
@@ -148,17 +147,17 @@ static struct at_edits *plan(int fd, struct outgoing o)
 
 struct at_edits *at_shore_plan(int fd, const struct iovec *piece)
 {
-	return plan(fd, (struct outgoing){ .iov = piece, .count = 1, .own = true });
+	return plan(fd, (struct outgoing){.iov = piece, .count = 1, .own = true});
 }
 
 struct at_edits *at_shore_plan_vector(int fd, const struct iovec *iov, size_t count)
 {
-	return plan(fd, (struct outgoing){ .iov = iov, .count = count });
+	return plan(fd, (struct outgoing){.iov = iov, .count = count});
 }
 
 struct at_edits *at_shore_plan_message(int fd, const struct msghdr *msg)
 {
-	return plan(fd, (struct outgoing){ .msg = msg });
+	return plan(fd, (struct outgoing){.msg = msg});
 }
 
 ssize_t at_shore_send(int fd, const struct iovec *iov, size_t count, const struct msghdr *base,
@@ -218,7 +217,7 @@ static bool owes(int fd)
 
 bool at_shore_flush_own(int fd)
 {
-	const struct iovec none = { NULL, 0 };
+	const struct iovec none = {NULL, 0};
 	while (owes(fd)) {
 		struct at_edits *edits = at_shore_plan(fd, &none);
 		if (!edits)

@@ -23,9 +23,8 @@ static void look_at(struct cover *v, int fd)
 	uintptr_t word = at_fdmap_get(fd);
 	if (word == AT_FD_LISTENER)
 		v->listeners++;
-	else if (word >= AT_FD_TAGS &&
-		 __atomic_load_n(&((struct at_conn *)word)->role, __ATOMIC_RELAXED) ==
-			 AT_CONN_SERVER)
+	else if (word >= AT_FD_TAGS && __atomic_load_n(&((struct at_conn *)word)->role,
+						       __ATOMIC_RELAXED) == AT_CONN_SERVER)
 		v->servers++;
 }
 
@@ -46,7 +45,7 @@ void at_shore_wait(bool waits)
 
 void at_shore_waited_poll(const struct pollfd *fds, nfds_t count, bool waits)
 {
-	struct cover v = { 0 };
+	struct cover v = {0};
 	for (nfds_t i = 0; i < count && v.seen <= SET_MAX; i++)
 		if (fds[i].fd >= 0)
 			look_at(&v, fds[i].fd);
@@ -75,7 +74,7 @@ static bool can_read(const fd_set *set, int count)
 
 void at_shore_wait_select(int count, const fd_set *reads, const fd_set *writes, bool waits)
 {
-	struct cover v = { 0 };
+	struct cover v = {0};
 	if (count > FD_SETSIZE)
 		count = FD_SETSIZE;
 	if (!can_read(reads, count) || !can_read(writes, count))
@@ -111,7 +110,7 @@ void at_shore_thread(void *(**start)(void *), void **arg)
 	struct at_ref current = at_causality_current(&rule);
 	struct birth *b = current.exchange ? at_pool_get(sizeof(*b), NULL) : NULL;
 	if (b) {
-		*b = (struct birth){ *start, *arg, current };
+		*b = (struct birth){*start, *arg, current};
 		*start = begin;
 		*arg = b;
 	}

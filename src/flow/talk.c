@@ -123,7 +123,7 @@ static void response_end(void *ctx, uint64_t body_bytes, uint64_t wire_bytes)
 	at_exchange_close(x, NULL);
 }
 
-static const struct at_http1_sink responses = { response_begin, response_head, response_end };
+static const struct at_http1_sink responses = {response_begin, response_head, response_end};
 
 /* ---- bytes ---- */
 
@@ -172,8 +172,8 @@ void at_talk_over(struct at_conn *c)
 		return;
 	}
 	close_row(t, false);
-	/* Bytes of ours that the kernel has not taken must still leave before the application's next
-	 * ones: until then the connection stays known. */
+	/* Bytes of ours that the kernel has not taken must still leave before the application's
+	 * next ones: until then the connection stays known. */
 	if (t->tail.n || t->overlay.n)
 		return;
 	talk_free(t);
@@ -298,8 +298,8 @@ void at_talk_half_closed(struct at_conn *c, int fd)
 /* Whether the peer has left, which a program that waits by events can know without a read. */
 static bool has_hung_up(int fd)
 {
-	struct pollfd look = { .fd = fd, .events = POLLRDHUP };
-	struct timespec now = { 0 };
+	struct pollfd look = {.fd = fd, .events = POLLRDHUP};
+	struct timespec now = {0};
 	return at_sys6(SYS_ppoll, (long)&look, 1, (long)&now, 0, 0, 0) == 1 &&
 	       (look.revents & (POLLRDHUP | POLLHUP | POLLERR));
 }

@@ -31,7 +31,7 @@ static void split_path(struct at_str t, struct at_target *ret)
 
 struct at_target at_target_parse(struct at_str target)
 {
-	struct at_target r = { 0 };
+	struct at_target r = {0};
 	size_t from = after_scheme(target);
 	if (from == 0) {
 		if (target.n && (target.p[0] == '/' || target.p[0] == '*'))
@@ -60,7 +60,7 @@ static unsigned port_of(struct at_str text)
 
 struct at_authority at_target_authority(struct at_str text)
 {
-	struct at_authority a = { .host = at_str_trim(text) };
+	struct at_authority a = {.host = at_str_trim(text)};
 	if (a.host.n && a.host.p[0] == '[') {
 		struct at_str inside = at_str_from(a.host, 1);
 		ptrdiff_t close = at_str_find(inside, ']');

@@ -1,6 +1,6 @@
 /*
- * Request targets, authorities, and who the original client was (RFC 9110, RFC 7239). Pure slices of
- * the message.
+ * Request targets, authorities, and who the original client was (RFC 9110, RFC 7239). Pure slices
+ * of the message.
  */
 #ifndef AT_FLOW_TARGET_H
 #define AT_FLOW_TARGET_H
@@ -15,9 +15,9 @@ struct at_authority {
 
 struct at_target {
 	struct at_str authority; /* absolute-form: host[:port], without user information */
-	struct at_str path;      /* "/…" or "*"; "/" for an absolute form without a path; empty for
-				  * authority-form */
-	struct at_str query;     /* behind '?', without it; without fragment */
+	struct at_str path;  /* "/…" or "*"; "/" for an absolute form without a path; empty for
+			      * authority-form */
+	struct at_str query; /* behind '?', without it; without fragment */
 };
 
 /* What a server should say of the original request: Forwarded, then X-Forwarded-*, then Host. */

@@ -9,7 +9,7 @@
 #include "flow/shore.h"
 #include "libc/libc.h"
 
-#define AT_CALL(ret, name, params, args, raw)                                                  \
+#define AT_CALL(ret, name, params, args, raw) \
 	ret at_hook_##name params __asm__(#name) __attribute__((visibility("default")));
 #define AT_TRAMPOLINE(name)
 #include "libc/calls.def"

@@ -17,8 +17,8 @@ _Static_assert(offsetof(struct at_thread, in_vfork) == 4, "trampoline.S knows th
 
 int at_hook_dlopen_mask = ~RTLD_DEEPBIND;
 
-/* Listed twice, the first copy in the order of loading works and the others stay asleep. dlsym would
- * look in our own copy first, since it is linked to find its own symbols there. */
+/* Listed twice, the first copy in the order of loading works and the others stay asleep. dlsym
+ * would look in our own copy first, since it is linked to find its own symbols there. */
 static bool is_first_copy(void)
 {
 	void *first = at_floor_walk_first("autotrace_version");

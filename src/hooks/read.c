@@ -9,7 +9,7 @@
 /* MSG_TRUNC on TCP discards: the count is real, the buffer may be NULL. */
 static void tell(int fd, void *buf, size_t n, ssize_t rc, int flags)
 {
-	struct iovec iov = { buf, n };
+	struct iovec iov = {buf, n};
 	if (flags & NO_DATA)
 		return;
 	if (flags & MSG_TRUNC)

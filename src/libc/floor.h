@@ -24,8 +24,8 @@ void *at_floor_dlsym_next(const char *name);
  * in the order they were loaded. Needs DT_GNU_HASH.
  */
 void *at_floor_walk_next(const char *name);
-/* From the first object on. dlsym(RTLD_DEFAULT) is no substitute: in an object that is linked to find
- * its own symbols in itself it looks there first. */
+/* From the first object on. dlsym(RTLD_DEFAULT) is no substitute: in an object that is linked to
+ * find its own symbols in itself it looks there first. */
 void *at_floor_walk_first(const char *name);
 
 /* Whether this process has pthread_create() and its kin. If not, the bundle must not be called. */
