@@ -16,7 +16,11 @@ SERVER = """
 			proxy_set_header Host $http_host;
 			proxy_set_header Connection "";
 		}
-		location /once/ { proxy_pass http://%(upstream)s; proxy_http_version 1.0; proxy_set_header Connection close; }
+		location /once/ {
+			proxy_pass http://%(upstream)s;
+			proxy_http_version 1.0;
+			proxy_set_header Connection close;
+		}
 		location /unbuffered/ { proxy_pass http://upstream; proxy_buffering off; proxy_request_buffering off; }
 		location /down/ { proxy_pass http://127.0.0.1:%(dead)d; }
 		location /retry/ { proxy_pass http://two; }

@@ -1,4 +1,6 @@
-"""From a process's beginning to its end: pre-fork servers, daemons, exec, every way to exit, no collector, bare places."""
+"""From a process's beginning to its end: pre-fork servers, daemons, exec, every way to exit, no collector,
+bare places.
+"""
 
 import os
 import re
@@ -416,7 +418,8 @@ def compiled(tmp_path, *flags):
     if not shutil.which("gcc"):
         pytest.skip("gcc is not installed")
     out = tmp_path / "fetch"
-    done = subprocess.run(["gcc", "-g", *flags, "-pthread", "-o", out, SOURCE], capture_output=True, text=True, check=False)
+    command = ["gcc", "-g", *flags, "-pthread", "-o", out, SOURCE]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         pytest.skip(f"gcc cannot do {flags}: {done.stderr[-200:]}")
     return out

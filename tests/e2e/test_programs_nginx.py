@@ -85,7 +85,8 @@ def test_static_file(nginx, take):
     got = ask(nginx.port, "/index.html", headers=[("User-Agent", "tester/1")])
     (span,) = take(1)
     assert (got.status, got.body) == (200, b"<p>hello</p>")
-    assert (span.kind, span.name, span.status, span.code, span.parent) == ("server", "GET /index.html", "unset", 200, None)
+    found = (span.kind, span.name, span.status, span.code, span.parent)
+    assert found == ("server", "GET /index.html", "unset", 200, None)
     assert span["url.path"] == "/index.html" and span["http.response.body.size"] == 12
     assert span["user_agent.original"] == "tester/1" and span["server.address"] == "test.example"
     assert span["network.peer.address"] == "127.0.0.1" and span["client.address"] == "127.0.0.1"

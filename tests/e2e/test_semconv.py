@@ -331,7 +331,8 @@ def test_resource(rig, variant):
     found = span.resource
     assert found["service.name"] == "unknown_service:nginx"
     assert (found["deployment.environment.name"], found["team"]) == ("test", "a b")
-    assert re.fullmatch(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}", found["service.instance.id"])
+    uuid = r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}"
+    assert re.fullmatch(uuid, found["service.instance.id"])
     assert found["telemetry.sdk.name"] != "opentelemetry" and found["telemetry.sdk.language"]
     assert found["process.pid"] != server.pid and os.path.exists(f"/proc/{found['process.pid']}")
     assert found["process.executable.path"] == os.path.realpath(program("nginx"))

@@ -1,4 +1,7 @@
-"""Becomes a daemon as of old: two forks, a session, every descriptor closed; then serves and calls. daemon.py FILE URL"""
+"""Becomes a daemon as of old: two forks, a session, every descriptor closed; then serves and calls.
+
+daemon.py FILE URL
+"""
 
 import os
 import sys

@@ -80,7 +80,8 @@ def by_client():
 
 @app.get("/twice")
 def twice():
-    return requests.get(request.args["url"] + "/1", timeout=5).text + requests.get(request.args["url"] + "/2", timeout=5).text
+    url = request.args["url"]
+    return requests.get(url + "/1", timeout=5).text + requests.get(url + "/2", timeout=5).text
 
 
 @app.get("/refused")
