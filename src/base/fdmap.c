@@ -81,6 +81,26 @@ void at_fdmap_each(unsigned first, unsigned last, void (*fn)(int fd, uintptr_t w
 	}
 }
 
+/* Set on a thread of ours with a table of its own. */
+static __thread bool apart __attribute__((tls_model("initial-exec")));
+
+bool at_fdmap_part(void)
+{
+	long fd;
+	apart = at_sys(SYS_close_range, 3, ~0u, 2 /* CLOSE_RANGE_UNSHARE */) == 0;
+	if (!apart)
+		return false;
+	at_sys(SYS_close, 0, 0, 0);
+	at_sys(SYS_close, 1, 0, 0);
+	/* Something harmless takes the numbers that libraries may write to. */
+	do
+		fd = at_sys(SYS_eventfd2, 0, O_CLOEXEC, 0);
+	while (fd >= 0 && fd < 2);
+	if (fd > 2)
+		at_sys(SYS_close, fd, 0, 0);
+	return true;
+}
+
 static void identify(int fd, uint64_t id[2])
 {
 	struct stat st;
@@ -91,6 +111,8 @@ static void identify(int fd, uint64_t id[2])
 
 void at_fdmap_own(int fd)
 {
+	if (apart)
+		return;
 	for (int i = 0; i < OWN_MAX; i++) {
 		int none = 0;
 		if (!__atomic_compare_exchange_n(&own[i].taken, &none, -1, false, __ATOMIC_ACQ_REL,
@@ -120,6 +142,8 @@ bool at_fdmap_is_own(int fd)
 void at_fdmap_disown(int fd)
 {
 	uintptr_t word = AT_FD_OWN;
+	if (apart)
+		return;
 	at_fdmap_cas(fd, &word, AT_FD_UNKNOWN);
 	for (int i = 0; i < OWN_MAX; i++) {
 		int mine = fd + 1;
@@ -157,6 +181,8 @@ static long high_place(void)
 
 int at_fdmap_move_high(int fd)
 {
+	if (apart)
+		return fd;
 	long place = high_place();
 	long high = place < 0 ? -1 : at_sys(SYS_fcntl, fd, F_DUPFD_CLOEXEC, place);
 	if (high < 0) {

@@ -62,4 +62,11 @@ int at_fdmap_move_high(int fd);
  * it costs a microsecond then, and some ten milliseconds of waiting afterwards. */
 void at_fdmap_make_room(void);
 
+/* Gives the calling thread, one of ours, a table of descriptors of its own that holds nothing of
+ * the program's but stderr: what it opens never takes a number of the program's, is inherited by no
+ * child, and needs no hiding (owning and moving do nothing on this thread from here on). False
+ * where the system cannot (Linux before 5.9, or forbidden): the program's table goes on being used.
+ */
+bool at_fdmap_part(void);
+
 #endif

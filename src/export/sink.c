@@ -44,6 +44,11 @@ static int standard_fd(struct at_str name)
 	return at_str_eq_nocase(name, AT_STR("stderr")) ? 2 : -1;
 }
 
+bool at_sink_is_the_programs(const struct at_config *c)
+{
+	return (c->exporters & PRINTING) && standard_fd(c->console_file) >= 0;
+}
+
 void at_sink_boot(const struct at_config *c)
 {
 	int fd = standard_fd(c->console_file);

@@ -9,6 +9,10 @@
 struct at_config;
 struct at_sink;
 
+/* Whether an exporter prints: then stdout, stderr or a file of the program's table is written to.
+ */
+bool at_sink_is_the_programs(const struct at_config *c);
+
 /* In the constructor: keeps a private copy of stdout or stderr, or the working directory for a
  * relative path, when an exporter writes there. */
 void at_sink_boot(const struct at_config *c);

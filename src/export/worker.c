@@ -12,6 +12,7 @@
 
 #include "base/clock.h"
 #include "base/counter.h"
+#include "base/fdmap.h"
 #include "base/log.h"
 #include "base/thread.h"
 #include "config/config.h"
@@ -19,6 +20,7 @@
 #include "export/http.h"
 #include "export/lane.h"
 #include "export/queue.h"
+#include "export/sink.h"
 #include "processor/chain.h"
 #include "trace/resource.h"
 
@@ -233,6 +235,8 @@ static void *run(void *unused)
 	struct worker *w = &worker;
 	(void)unused;
 	is_self = true;
+	if (!at_sink_is_the_programs(config))
+		at_fdmap_part();
 	at_gate_enter();
 	set_up(w);
 	for (;;) {

@@ -2,10 +2,13 @@
  * The table of descriptors: words, pages, ranges, and the descriptors of our own.
  */
 #include <fcntl.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
+#include <sys/eventfd.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -181,6 +184,46 @@ static void the_list_of_ours_has_an_end(void **state)
 	}
 }
 
+struct parted {
+	bool apart;     /* what at_fdmap_part said */
+	int low;        /* the number of a descriptor opened afterwards */
+	bool sees;      /* the program's descriptor is still there */
+	uintptr_t word; /* what the map says of ours */
+};
+
+static void *part(void *arg)
+{
+	struct parted *p = arg;
+	p->apart = at_fdmap_part();
+	p->sees = fcntl(p->low, F_GETFD) >= 0;
+	int fd = eventfd(0, 0);
+	p->low = at_fdmap_move_high(fd);
+	p->word = at_fdmap_get(p->low);
+	return NULL;
+}
+
+static void a_thread_apart_takes_no_number_and_keeps_none(void **state)
+{
+	pthread_t id;
+	int pair[2];
+	(void)state;
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
+	struct parted p = {.low = pair[0]};
+	assert_int_equal(pthread_create(&id, NULL, part, &p), 0);
+	pthread_join(id, NULL);
+	if (!p.apart) {
+		print_message(
+			"no tables of descriptors of one's own: this kernel lacks close_range\n");
+		skip();
+	}
+	assert_false(p.sees);
+	assert_int_equal(p.low, 3);
+	assert_int_not_equal(p.word, AT_FD_OWN);
+	assert_true(fcntl(pair[0], F_GETFD) >= 0);
+	close(pair[0]);
+	close(pair[1]);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -193,6 +236,7 @@ int main(void)
 		cmocka_unit_test(without_a_high_place_ours_stays_low),
 		cmocka_unit_test(the_first_of_ours_in_a_range),
 		cmocka_unit_test(the_list_of_ours_has_an_end),
+		cmocka_unit_test(a_thread_apart_takes_no_number_and_keeps_none),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
