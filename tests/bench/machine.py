@@ -65,7 +65,7 @@ def children(pid):
 
 
 def thread_cpu(pid):
-    """CPU seconds of each thread so far: {thread id: (name, seconds)}."""
+    """CPU seconds of each thread so far: {thread id: (name, seconds)}. FileNotFoundError: there is no such process."""
     found = {}
     for task in Path(f"/proc/{pid}/task").iterdir():
         try:
@@ -75,6 +75,16 @@ def thread_cpu(pid):
             continue
         found[int(task.name)] = (name, nanoseconds / 1e9)
     return found
+
+
+def state(pid):
+    """What a process does, for a message: "running", "sleeping in ep_poll", "gone"."""
+    try:
+        word = re.search(r"^State:\s+\S+ \((.*)\)", Path(f"/proc/{pid}/status").read_text(), re.M)[1]
+        where = Path(f"/proc/{pid}/wchan").read_text()
+    except OSError:
+        return "gone"
+    return f"{word} in {where}" if where.strip("0") else word
 
 
 def cpu(pid):

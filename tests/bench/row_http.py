@@ -17,6 +17,15 @@ class Round:
 
     def __init__(self, bench, collector):
         server = bench.start(bench.place, traced=collector, cores=bench.cores)
+        try:
+            self._measure(bench, server, collector)
+        except (FileNotFoundError, Trouble) as fault:
+            arm = f"reporting to {collector.process.name}" if collector else "without the preload"
+            state = machine.state(server.worker)
+            raise Trouble(f"{fault}; {server.name} {arm}, worker {state}: {server.output()[-2000:]}") from None
+        self.spans = servers.Spans(server.stop())
+
+    def _measure(self, bench, server, collector):
         bench.load(server, 1)
         before, collected = machine.cpu(server.worker), collector.cpu() if collector else 0
         self.load = bench.load(server, bench.seconds)
@@ -25,7 +34,6 @@ class Round:
         self.program_us, self.exporter_us = (per * (b - a) for a, b in zip(before, after))
         self.busy = (self.program_us + self.exporter_us) * self.load.rate / 1e4
         self.collector_us = per * (collector.cpu() - collected) if collector else 0
-        self.spans = servers.Spans(server.stop())
 
 
 class Bench:
