@@ -93,6 +93,28 @@ static int set_up(void **state)
 	return at_lane_open(&lane, &ops, &env) ? 0 : -1;
 }
 
+static void free_batches(struct at_batch *b)
+{
+	while (b) {
+		struct at_batch *next = b->next;
+		at_out_free(&b->out);
+		free(b);
+		b = next;
+	}
+}
+
+/* In a program a lane lives as long as the process. */
+static int tear_down(void **state)
+{
+	(void)state;
+	free_batches(lane.open);
+	free_batches(lane.first);
+	free_batches(lane.flying);
+	free_batches(lane.spare);
+	memset(&lane, 0, sizeof(lane));
+	return 0;
+}
+
 static void add(unsigned count, uint64_t since)
 {
 	static struct at_span s = {.name = {"x", 1}};
@@ -228,15 +250,16 @@ static void test_nothing_but_refused(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup(test_waits_for_the_delay, set_up),
-		cmocka_unit_test_setup(test_goes_when_full, set_up),
-		cmocka_unit_test_setup(test_goes_on_flush, set_up),
-		cmocka_unit_test_setup(test_one_at_a_time, set_up),
-		cmocka_unit_test_setup(test_drops_the_new_when_full, set_up),
-		cmocka_unit_test_setup(test_counts_the_fate, set_up),
-		cmocka_unit_test_setup(test_settled, set_up),
-		cmocka_unit_test_setup(test_span_that_cannot_be_encoded, set_up),
-		cmocka_unit_test_setup(test_nothing_but_refused, set_up),
+		cmocka_unit_test_setup_teardown(test_waits_for_the_delay, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_goes_when_full, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_goes_on_flush, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_one_at_a_time, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_drops_the_new_when_full, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_counts_the_fate, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_settled, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_span_that_cannot_be_encoded, set_up,
+						tear_down),
+		cmocka_unit_test_setup_teardown(test_nothing_but_refused, set_up, tear_down),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
