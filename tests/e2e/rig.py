@@ -447,7 +447,8 @@ class Peer:
         self.listener.listen(64)
         self.port = self.listener.getsockname()[1] if family != socket.AF_UNIX else 0
         self.url = f"http://127.0.0.1:{self.port}"
-        threading.Thread(target=self.accept, daemon=True).start()
+        self.thread = threading.Thread(target=self.accept, daemon=True)
+        self.thread.start()
 
     def accept(self):
         while True:
@@ -502,4 +503,5 @@ class Peer:
             self.listener.shutdown(socket.SHUT_RDWR)
         except OSError:
             pass
+        self.thread.join()
         self.listener.close()
