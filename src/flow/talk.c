@@ -89,7 +89,8 @@ static void response_begin(void *ctx)
 	if (!x)
 		return;
 	x->answering = true;
-	x->first_byte = at_clock_now();
+	if (x->kind == AT_SPAN_CLIENT)
+		x->first_byte = at_clock_now();
 }
 
 static enum at_http1_then response_head(void *ctx, const struct at_message *m)
