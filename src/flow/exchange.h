@@ -68,7 +68,7 @@ struct at_exchange {
 	bool linked;                 /* link is filled */
 	uint64_t epoch;              /* requests opened so far, when rule is only-one */
 	uint64_t start;              /* monotonic ns of the request's first byte */
-	uint64_t first_byte;         /* calls: monotonic ns of the response's first byte, 0: none yet */
+	uint64_t first_byte; /* calls: monotonic ns of the response's first byte, 0: none yet */
 	uint64_t request_body, request_wire, response_body, response_wire; /* bytes */
 	struct at_buf carried; /* tracestate, then baggage, to send on */
 	uint32_t state_len;    /* bytes of tracestate at the start of carried */
