@@ -200,8 +200,8 @@ static struct curl_slist *gzip_headers(const struct curl_slist *plain)
 struct at_http *at_http_open(const struct at_http_options *o)
 {
 	struct at_http *h = calloc(1, sizeof(*h));
-	struct at_endpoint e;
-	bool tls = at_endpoint_read(&e, o->url) &&
+	struct at_resolve_target e;
+	bool tls = at_resolve_read_url(&e, o->url) &&
 		   (at_resolve_proxy(e.scheme) || at_str_eq_nocase(e.scheme, AT_STR("https")));
 	if (!h)
 		return NULL;
@@ -232,17 +232,17 @@ static void add_address(struct at_http *h, struct at_str text)
 /* Looks up the destination and the proxy; false when neither has an address. */
 static bool find_addresses(struct at_http *h)
 {
-	struct at_endpoint e;
+	struct at_resolve_target e;
 	struct at_str text;
 	const char *error = "malformed URL";
 	curl_slist_free_all(h->addresses);
 	h->addresses = NULL;
-	if (!at_endpoint_read(&e, h->options.url))
+	if (!at_resolve_read_url(&e, h->options.url))
 		return false;
 	const char *proxy = at_resolve_proxy(e.scheme);
 	bool found = at_resolve(&e, h->look_again, &text, &error);
 	add_address(h, text);
-	if (proxy && at_endpoint_read(&e, at_str_c(proxy)) &&
+	if (proxy && at_resolve_read_url(&e, at_str_c(proxy)) &&
 	    at_resolve(&e, h->look_again, &text, &error)) {
 		found = true;
 		add_address(h, text);

@@ -36,8 +36,8 @@ static uint64_t limit_ms(const struct at_config *c)
 /* The URL without a user's name and password, as far as it fits. */
 static struct at_str shown_url(struct at_str url, char *dst, size_t room)
 {
-	struct at_endpoint e;
-	if (!at_endpoint_read(&e, url))
+	struct at_resolve_target e;
+	if (!at_resolve_read_url(&e, url))
 		return AT_STR("(malformed URL)");
 	struct at_str rest = at_str_from(url, (size_t)(e.host.p - url.p));
 	struct at_str part[] = {e.scheme, AT_STR("://"), rest};

@@ -27,7 +27,7 @@ static bool looking;      /* inside getaddrinfo (atomic) */
 static bool no_look_ups;  /* for good: see at_resolve_after_fork */
 static unsigned replaced; /* counts entries, to find the one to overwrite */
 
-bool at_endpoint_read(struct at_endpoint *e, struct at_str url)
+bool at_resolve_read_url(struct at_resolve_target *e, struct at_str url)
 {
 	uint64_t port = 0;
 	e->scheme = AT_STR("http");
@@ -129,7 +129,8 @@ static const char *look_up(const char *host, const char *key, size_t key_len, st
 	return NULL;
 }
 
-bool at_resolve(const struct at_endpoint *e, bool again, struct at_str *ret, const char **ret_error)
+bool at_resolve(const struct at_resolve_target *e, bool again, struct at_str *ret,
+		const char **ret_error)
 {
 	char host[HOST_MAX];
 	char key[HOST_MAX + 16];

@@ -8,20 +8,20 @@
 #include "base/bytes.h"
 
 /* Host and port of a URL; port by scheme when it has none. */
-struct at_endpoint {
+struct at_resolve_target {
 	struct at_str scheme;
 	struct at_str host; /* without brackets */
 	unsigned port;
 };
 
 /* False when the text is no URL with a host. Without "scheme://" in front, http is meant. */
-bool at_endpoint_read(struct at_endpoint *e, struct at_str url);
+bool at_resolve_read_url(struct at_resolve_target *e, struct at_str url);
 
 /* "host:port:address,address…" as CURLOPT_RESOLVE takes it, NUL-terminated, valid until the next
  * call for another host; empty when the host is an address already or means this machine. The name
  * is looked up when it is not known, or when `again` is set. False when it cannot be found;
  * *ret_error says why. */
-bool at_resolve(const struct at_endpoint *e, bool again, struct at_str *ret,
+bool at_resolve(const struct at_resolve_target *e, bool again, struct at_str *ret,
 		const char **ret_error);
 
 /* The proxy of the environment for URLs of this scheme, or NULL; no_proxy is not considered. */

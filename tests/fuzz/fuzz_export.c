@@ -46,10 +46,10 @@ static void answer(struct at_str s)
 
 static void texts(struct at_str s)
 {
-	struct at_endpoint e;
+	struct at_resolve_target e;
 	char line[256];
 	check(at_retry_after(s, 1700000000) <= 3600 * UINT64_C(1000000000));
-	if (at_endpoint_read(&e, s))
+	if (at_resolve_read_url(&e, s))
 		check(e.host.n != 0 && e.port != 0 && e.port < 65536);
 	while (at_http_header_next(&s, line, sizeof(line)))
 		check(!strpbrk(line, "\r\n"));

@@ -29,16 +29,16 @@ static void test_endpoints(void **state)
 	};
 	static const char *const bad[] = {
 		"", "http://", "http://:80/", "http://h:0/", "http://h:x/", "http://h:70000/"};
-	struct at_endpoint e;
+	struct at_resolve_target e;
 	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		assert_true(at_endpoint_read(&e, at_str_c(rows[i].url)));
+		assert_true(at_resolve_read_url(&e, at_str_c(rows[i].url)));
 		assert_true(at_str_eq(e.scheme, at_str_c(rows[i].scheme)));
 		assert_true(at_str_eq(e.host, at_str_c(rows[i].host)));
 		assert_int_equal(e.port, rows[i].port);
 	}
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
-		assert_false(at_endpoint_read(&e, at_str_c(bad[i])));
+		assert_false(at_resolve_read_url(&e, at_str_c(bad[i])));
 }
 
 static void test_no_look_up(void **state)
@@ -47,7 +47,7 @@ static void test_no_look_up(void **state)
 					    "collector.localhost"};
 	(void)state;
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-		struct at_endpoint e = {AT_STR("http"), at_str_c(names[i]), 4318};
+		struct at_resolve_target e = {AT_STR("http"), at_str_c(names[i]), 4318};
 		struct at_str text = AT_STR("x");
 		const char *error = NULL;
 		assert_true(at_resolve(&e, true, &text, &error));
@@ -58,7 +58,7 @@ static void test_no_look_up(void **state)
 /* A name of RFC 6761 that exists nowhere. */
 static void test_unknown(void **state)
 {
-	struct at_endpoint e = {AT_STR("http"), AT_STR("no-such-host.invalid"), 4318};
+	struct at_resolve_target e = {AT_STR("http"), AT_STR("no-such-host.invalid"), 4318};
 	struct at_str text;
 	const char *error = NULL;
 	(void)state;
