@@ -187,7 +187,7 @@ $(addprefix $(BUILD)/.deps-,test check demo bench): $(BUILD)/.deps-%: scripts/in
 
 test-programs: $(UNIT) $(HELPERS) $(BENCHES)
 run_unit = scripts/run-unit $(UNIT)
-run_e2e  = AUTOTRACE_BUILD=$(abspath $(BUILD)) scripts/run-e2e $(PYTHON)
+run_e2e  = BUILD_DIR=$(abspath $(BUILD)) scripts/run-e2e $(PYTHON)
 
 unit: $(UNIT) ## run the unit tests
 	$(Q)$(run_unit)
@@ -209,14 +209,14 @@ fuzz-run: $(FUZZERS)
 	$(Q)scripts/run-fuzz $(FUZZ_SECONDS) $(FUZZERS)
 
 bench: all $(HELPERS) $(BENCHES) | $(BUILD)/.deps-bench ## measure the cost: paired runs with and without the preload
-	$(Q)AUTOTRACE_BUILD=$(abspath $(BUILD)) tests/bench/run
+	$(Q)BUILD_DIR=$(abspath $(BUILD)) tests/bench/run
 bench-record: bench ## the same, and keep the results where the README quotes them
 	cp $(BUILD)/bench/results.md tests/bench/results.md
 	$(Q)scripts/bench-table README.md
 million: all $(HELPERS) $(BENCHES) | $(BUILD)/.deps-bench ## 1,000,000 requests at nginx: each a span received or counted
-	$(Q)AUTOTRACE_BUILD=$(abspath $(BUILD)) tests/bench/run --only million
+	$(Q)BUILD_DIR=$(abspath $(BUILD)) tests/bench/run --only million
 demo: all | $(BUILD)/.deps-demo ## nginx, gunicorn and Flask under the preload, and the trace they make
-	$(Q)AUTOTRACE_BUILD=$(abspath $(BUILD)) examples/demo/run
+	$(Q)BUILD_DIR=$(abspath $(BUILD)) examples/demo/run
 
 lint: all | $(BUILD)/.deps-check ## layers, symbols, format, clang-tidy, cppcheck
 	$(Q)BUILD=$(BUILD) BUNDLE=$(BUNDLE) scripts/lint

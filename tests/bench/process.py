@@ -15,7 +15,7 @@ import time
 from pathlib import Path
 
 HERE = Path(__file__).parent
-BUILD = Path(os.environ.get("AUTOTRACE_BUILD", HERE.parents[1] / "build")).resolve()
+BUILD = Path(os.environ.get("BUILD_DIR", HERE.parents[1] / "build")).resolve()
 LIBRARY = BUILD / "libautotrace.so"
 PYTHON = "/usr/bin/python3"
 SEARCH = os.environ.get("PATH", "") + ":/usr/sbin:/sbin"

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import pytest
 
-BUILD = Path(os.environ.get("AUTOTRACE_BUILD", Path(__file__).parents[2] / "build")).resolve()
+BUILD = Path(os.environ.get("BUILD_DIR", Path(__file__).parents[2] / "build")).resolve()
 LIBRARY = BUILD / "libautotrace.so"
 PYTHON = "/usr/bin/python3"
 APPS = Path(__file__).parent / "apps"

@@ -17,7 +17,7 @@ import time
 import pytest
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-BUILD = os.environ.get("AUTOTRACE_BUILD", os.path.join(ROOT, "build"))
+BUILD = os.environ.get("BUILD_DIR", os.path.join(ROOT, "build"))
 NOBODY = 65534
 
 # Exports what the real library interposes, as far as these tests care, and passes nothing on: it is only read.

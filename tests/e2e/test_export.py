@@ -12,7 +12,7 @@ import pytest
 
 from collector import Answer, Collector, read_json, server_tls
 
-EMIT = Path(os.environ.get("AUTOTRACE_BUILD", Path(__file__).parents[2] / "build")) / "tests/programs/emit"
+EMIT = Path(os.environ.get("BUILD_DIR", Path(__file__).parents[2] / "build")) / "tests/programs/emit"
 LOSSES = ("drop_queue_full", "drop_too_large", "drop_rejected", "drop_export_failed", "drop_at_exit")
 
 

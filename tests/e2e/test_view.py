@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 import requests
 
-VIEW = Path(os.environ.get("AUTOTRACE_BUILD", Path(__file__).parents[2] / "build")) / "autotrace-view"
+VIEW = Path(os.environ.get("BUILD_DIR", Path(__file__).parents[2] / "build")) / "autotrace-view"
 PROTOBUF = {"Content-Type": "application/x-protobuf"}
 JSON = {"Content-Type": "application/json"}
 T0 = 1714564800123000000
