@@ -218,7 +218,7 @@ million: all $(HELPERS) $(BENCHES) | $(BUILD)/.deps-bench ## 1,000,000 requests 
 demo: all | $(BUILD)/.deps-demo ## nginx, gunicorn and Flask under the preload, and the trace they make
 	$(Q)BUILD_DIR=$(abspath $(BUILD)) examples/demo/run
 
-lint: all | $(BUILD)/.deps-check ## layers, symbols, format, clang-tidy, cppcheck
+lint: all core $(call objects,hooks) | $(BUILD)/.deps-check ## layers, symbols, format, clang-tidy, cppcheck
 	$(Q)BUILD=$(BUILD) BUNDLE=$(BUNDLE) scripts/lint
 
 # ---- install ---------------------------------------------------------------
