@@ -25,7 +25,7 @@ static void *run(void *unused)
 {
 	struct start mine = pending;
 	(void)unused;
-	at_thread_self.guard = 1;
+	at_thread_self.guard = AT_THREAD_OURS;
 	at_thread_self.in_vfork = 0;
 	prctl(PR_SET_NAME, "autotrace", 0, 0, 0);
 	return mine.main(mine.arg);

@@ -14,6 +14,9 @@ struct at_thread {
 	uint32_t in_vfork; /* 1 between vfork's return in the child and the parent's going on */
 };
 
+/* The guard of a thread of ours, all its life. */
+#define AT_THREAD_OURS 0x10000u
+
 extern __thread struct at_thread at_thread_self __attribute__((tls_model("initial-exec")));
 
 /* The process-wide switch: 0 until the constructor is through and when tracing is off. */

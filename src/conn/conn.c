@@ -26,6 +26,7 @@ static struct at_conn *prepare(enum at_conn_role role)
 	c->in_vain = false;
 	c->eof = false;
 	c->over = false;
+	c->lost = false;
 	c->error = 0;
 	c->began = 0;
 	c->talk = NULL;
@@ -81,6 +82,15 @@ static void abandon(struct at_conn *c)
 	c->over = true;
 }
 
+void at_conn_lose(int fd)
+{
+	uintptr_t word = at_fdmap_get(fd);
+	if (!is_conn(word))
+		return;
+	at_count(conns_lost_sync, 1);
+	__atomic_store_n(&((struct at_conn *)word)->lost, true, __ATOMIC_RELAXED);
+}
+
 struct at_conn *at_conn_lock_known(int fd)
 {
 	for (;;) {
@@ -90,7 +100,7 @@ struct at_conn *at_conn_lock_known(int fd)
 		struct at_conn *c = (struct at_conn *)word;
 		enum at_lock_result got = at_lock(&c->lock);
 		if (got == AT_LOCK_BUSY) {
-			at_count(conns_lost_sync, 1);
+			at_conn_lose(fd);
 			return NULL;
 		}
 		if (at_fdmap_get(fd) == word) {

@@ -31,18 +31,19 @@ struct at_endpoint {
 };
 
 struct at_conn {
-	uint64_t slab;           /* the slab's own while the object is free */
-	struct at_lock lock;     /* held for the few steps of one event; innermost but for slabs */
-	uint32_t refs;           /* descriptor numbers that lead here */
-	uint8_t role;            /* enum at_conn_role */
-	bool connecting;         /* connect() said EINPROGRESS and nothing was seen since */
-	bool peer_known;         /* peer is filled */
-	bool again;              /* the last read said EAGAIN (a time-out when the socket blocks) */
-	bool in_vain;            /* a poll for it ended by its time-out, and no byte went since */
-	bool eof;                /* the peer has ended its stream */
-	bool over;               /* observation has ended: the descriptors become boring */
-	int error;               /* errno of the failure that ended it, 0: none */
-	uint64_t began;          /* monotonic ns of accept or connect */
+	uint64_t slab;       /* the slab's own while the object is free */
+	struct at_lock lock; /* held for the few steps of one event; innermost but for slabs */
+	uint32_t refs;       /* descriptor numbers that lead here */
+	uint8_t role;        /* enum at_conn_role */
+	bool connecting;     /* connect() said EINPROGRESS and nothing was seen since */
+	bool peer_known;     /* peer is filled */
+	bool again;          /* the last read said EAGAIN (a time-out when the socket blocks) */
+	bool in_vain;        /* a poll for it ended by its time-out, and no byte went since */
+	bool eof;            /* the peer has ended its stream */
+	bool lost;           /* bytes went by unseen (atomic): the next look ends the observation */
+	bool over;           /* observation has ended: the descriptors become boring */
+	int error;           /* errno of the failure that ended it, 0: none */
+	uint64_t began;      /* monotonic ns of accept or connect */
 	struct at_endpoint peer; /* the other end */
 	void *talk;              /* flow's conversation, owned by flow; NULL until bytes flow */
 	void *owner;             /* flow: the request under which it was opened or last written */
@@ -63,6 +64,10 @@ struct at_conn *at_conn_lock_known(int fd);
 /* Both: what another thread held while this process was forked is over, its talk is not touched. */
 
 void at_conn_unlock(struct at_conn *c);
+
+/* A call on fd passed by unobserved (a signal handler inside our own work, a lock that could not be
+ * had): counted, and its connection is lost. Takes no lock; any context. */
+void at_conn_lose(int fd);
 
 /* Unlocks; when the observation is over, fd becomes boring and the object is freed with its last
  * descriptor. */

@@ -254,7 +254,8 @@ struct at_edits *at_inject_plan(struct at_conn *c, int fd, const struct iovec *i
 	if (!t || n == SIZE_MAX)
 		return NULL;
 	bool owed = t->tail.n || t->overlay.n;
-	uint64_t skip = unread(&t->request);
+	/* On a lost connection nothing is looked at, but what is owed still leaves. */
+	uint64_t skip = c->lost ? UINT64_MAX : unread(&t->request);
 	if ((skip >= n && !owed) || !can_read(iov, count, owed ? 0 : skip))
 		return NULL;
 	struct at_edits *e = edits_make(t);

@@ -11,6 +11,11 @@
 #include "flow/client.h"
 #include "flow/talk.h"
 
+void at_shore_unseen(int fd)
+{
+	at_conn_lose(fd);
+}
+
 uint64_t at_shore_now(void)
 {
 	return at_clock_now();

@@ -19,11 +19,19 @@
 
 struct at_edits;
 
+/* A call on fd passes by unobserved. */
+void at_shore_unseen(int fd);
+
 /* True when the hook has nothing to do but the true call: tracing is off, we are inside our own
  * work or a vfork child, or the descriptor is known to be of no interest. */
 static inline bool at_shore_pass(int fd)
 {
-	return at_thread_pass() || at_fdmap_get(fd) == AT_FD_BORING;
+	if (!at_thread_pass())
+		return at_fdmap_get(fd) == AT_FD_BORING;
+	/* A signal handler that interrupted our own work: its bytes are not seen. */
+	if (at_thread_self.guard && at_thread_self.guard < AT_THREAD_OURS)
+		at_shore_unseen(fd);
+	return true;
 }
 
 /* True when fd is one of ours: the program is answered EBADF (errno is set), as if it were not

@@ -212,8 +212,19 @@ static void count_http1(struct at_talk *t)
 	at_count(conns_http1, 1);
 }
 
+/* Bytes went by unseen: what follows cannot be told from the middle of something. */
+static bool is_lost(struct at_conn *c)
+{
+	if (!__atomic_load_n(&c->lost, __ATOMIC_RELAXED))
+		return false;
+	at_talk_over(c);
+	return true;
+}
+
 void at_talk_in(struct at_conn *c, int fd, const char *bytes, size_t n)
 {
+	if (is_lost(c))
+		return;
 	struct at_talk *t = at_talk_of(c, fd);
 	if (!t) {
 		c->over = true;
@@ -239,6 +250,8 @@ void at_talk_in(struct at_conn *c, int fd, const char *bytes, size_t n)
 
 void at_talk_out(struct at_conn *c, int fd, const char *bytes, size_t n)
 {
+	if (is_lost(c))
+		return;
 	struct at_talk *t = at_talk_of(c, fd);
 	if (!t) {
 		c->over = true;

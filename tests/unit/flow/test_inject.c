@@ -95,6 +95,24 @@ static void body_is_not_looked_at(void **state)
 	close(peer);
 }
 
+/* A signal handler that interrupts our own work writes a part of a head that nobody sees. */
+static void what_follows_unseen_bytes_is_left_alone(void **state)
+{
+	int peer, fd = called(&peer);
+	uint64_t lost = at_counter_get(AT_COUNT_conns_lost_sync);
+	(void)state;
+	goes(fd, "GET /a HTTP/1.1\r\nHost: h\r\n");
+	at_thread_enter();
+	assert_true(at_shore_pass(fd));
+	at_thread_leave();
+	assert_int_equal(at_counter_get(AT_COUNT_conns_lost_sync), lost + 1);
+	assert_null(plan(fd, LINES "\r\n"));
+	goes(fd, LINES "\r\n");
+	assert_int_equal(at_fdmap_get(fd), AT_FD_BORING);
+	closing(fd);
+	close(peer);
+}
+
 static void what_cannot_be_read_is_left_to_the_kernel(void **state)
 {
 	char *page = mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -303,6 +321,7 @@ int main(void)
 		TEST(a_line_goes_in_front_of_the_empty_one),
 		TEST(so_many_heads_of_one_write_are_changed),
 		TEST(body_is_not_looked_at),
+		TEST(what_follows_unseen_bytes_is_left_alone),
 		TEST(what_cannot_be_read_is_left_to_the_kernel),
 		TEST(a_server_s_answers_are_not_looked_at),
 		TEST(left_overs_go_first_at_any_step),
