@@ -6,11 +6,13 @@
 #
 # Sources are found by wildcard: a new file needs no line here.
 # Variables: BUILD=dir  CC=gcc|clang  V=1  SAN=address,undefined  PREFIX=  DESTDIR=  FUZZ_SECONDS=60
+#            SOAK_SECONDS=1800
 
 BUILD        ?= build
 BUNDLE       ?= build/bundle
 PREFIX       ?= /usr/local
 FUZZ_SECONDS ?= 60
+SOAK_SECONDS ?= 1800
 PYTHON       ?= /usr/bin/python3
 VERSION      := $(shell sed -n 's/^.define AUTOTRACE_VERSION "\(.*\)"$$/\1/p' include/autotrace.h)
 ifeq ($(origin CC),default)
@@ -215,6 +217,8 @@ bench-record: bench ## the same, and keep the results where the README quotes th
 	$(Q)scripts/bench-table README.md
 million: all $(HELPERS) $(BENCHES) | $(BUILD)/.deps-bench ## 1,000,000 requests at nginx: each a span received or counted
 	$(Q)BUILD_DIR=$(abspath $(BUILD)) tests/bench/run --only million
+soak: all $(HELPERS) | $(BUILD)/.deps-test ## SOAK_SECONDS (1800) of mixed load: memory, descriptors and threads stay flat
+	$(Q)BUILD_DIR=$(abspath $(BUILD)) SOAK_SECONDS=$(SOAK_SECONDS) tests/soak/run
 demo: all | $(BUILD)/.deps-demo ## nginx, gunicorn and Flask under the preload, and the trace they make
 	$(Q)BUILD_DIR=$(abspath $(BUILD)) examples/demo/run
 
@@ -241,4 +245,4 @@ help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: all lib core bundle programs test-programs unit e2e test check-asan check-ubsan check-tsan fuzz fuzz-run \
-	bench bench-record million demo lint install uninstall clean distclean help
+	bench bench-record million soak demo lint install uninstall clean distclean help
