@@ -5,6 +5,7 @@
  */
 #include "export/otlp_encode.h"
 
+#include "export/otlp_known.h"
 #include "export/pb.h"
 
 #define FLAG_REMOTE_KNOWN 0x100u
@@ -81,61 +82,43 @@ static char *put_attr(char *p, unsigned tag, const struct at_attr *a)
 
 /* ---- attributes that repeat from span to span ---- */
 
-#define KNOWN       64   /* sets remembered; the place is found by hash */
-#define KNOWN_RAW   512  /* bytes of a set in a record at most; longer ones are encoded each time */
-#define KNOWN_BYTES 1536 /* bytes of it when encoded */
+/* Places are found by hash; counts are powers of two. What was never used is no memory. */
+static struct at_known fixed_sets[256]; /* by connection */
+static struct at_known shapes[64];      /* by kind of request, with the span's name */
 
-/* A set of attributes met before: what a record says, and what the wire says. One thread. */
-static struct known {
-	uint32_t raw_n;
-	uint32_t n;
-	char raw[KNOWN_RAW];
-	char p[KNOWN_BYTES];
-} known[KNOWN];
+#define PLACE(table, hash) (&(table)[(hash) % (sizeof(table) / sizeof((table)[0]))])
 
-static uint64_t hash_of(struct at_str s)
-{
-	uint64_t h = s.n, w;
-	size_t i = 0;
-	for (; i + 8 <= s.n; i += 8) {
-		memcpy(&w, s.p + i, 8);
-		h = (h ^ w) * UINT64_C(0x9e3779b97f4a7c15);
-		h ^= h >> 29;
-	}
-	for (; i < s.n; i++)
-		h = (h ^ (unsigned char)s.p[i]) * UINT64_C(0x9e3779b97f4a7c15);
-	return h ^ h >> 32;
-}
-
-static char *put_fixed_anew(char *p, const struct at_span *s)
+/* A packed group, attribute by attribute. */
+static char *put_packed(char *p, const struct at_packed *group)
 {
 	static struct at_span all;
-	all.attr_count = 0;
-	all.fixed = s->fixed;
-	all.fixed_count = s->fixed_count;
-	if (!at_span_expand(&all))
+	struct at_packed mine = *group;
+	if (!at_span_unpack(&all, &mine))
 		return p;
 	for (unsigned i = 0; i < all.attr_count; i++)
 		p = put_attr(p, AT_PB_LEN(9), &all.attr[i]);
 	return p;
 }
 
-/* The packed attributes of s: copied when they were met before, which on a keep-alive connection
- * they were. */
 static char *put_fixed(char *p, const struct at_span *s)
 {
-	struct known *k = &known[hash_of(s->fixed) % KNOWN];
-	if (k->raw_n == s->fixed.n && memcmp(k->raw, s->fixed.p, k->raw_n) == 0)
-		return at_pb_raw(p, k->p, k->n);
-	char *end = put_fixed_anew(p, s);
-	size_t n = (size_t)(end - p);
-	if (s->fixed.n <= KNOWN_RAW && n <= KNOWN_BYTES) {
-		k->raw_n = (uint32_t)s->fixed.n;
-		k->n = (uint32_t)n;
-		memcpy(k->raw, s->fixed.p, s->fixed.n);
-		memcpy(k->p, p, n);
-	}
+	struct at_known *k = PLACE(fixed_sets, s->fixed_hash);
+	if (at_known_is(k, 0, s->fixed.text, AT_STR_NONE))
+		return at_pb_raw(p, k->made, k->made_n);
+	char *end = put_packed(p, &s->fixed);
+	if (at_known_begin(k, 0, s->fixed.text, AT_STR_NONE))
+		at_known_made(k, AT_STR_NONE, at_str(p, (size_t)(end - p)), 0);
 	return end;
+}
+
+bool at_otlp_recall(struct at_span *s)
+{
+	uint32_t tag = (uint32_t)s->kind << 16 | s->dropped_attrs;
+	struct at_known *k = PLACE(shapes, at_str_hash(s->shape.text) ^ s->name.n);
+	bool known = at_known_is(k, tag, s->shape.text, s->name);
+	if (known || at_known_begin(k, tag, s->shape.text, s->name))
+		s->known = k;
+	return known;
 }
 
 /* ---- spans ---- */
@@ -148,12 +131,17 @@ static bool is_zero(const uint8_t *id, size_t n)
 	return true;
 }
 
+static size_t packed_bound(const struct at_packed *group)
+{
+	return 3 * group->text.n + (size_t)group->count * (64 + sizeof(keys[0].p));
+}
+
 /* More than put_span can write. */
 static size_t span_bound(const struct at_span *s)
 {
 	size_t n = 192 + 3 * (s->name.n + s->state.n + s->status_message.n) +
-		   (size_t)s->link_count * 48 + 3 * s->fixed.n +
-		   (size_t)s->fixed_count * (64 + sizeof(keys[0].p));
+		   (size_t)s->link_count * 48 + AT_KNOWN_MADE;
+	n += packed_bound(&s->fixed) + packed_bound(&s->own);
 	for (unsigned i = 0; i < s->attr_count; i++)
 		n += 64 + sizeof(keys[0].p) + 3 * (s->attr[i].key.n + s->attr[i].str.n);
 	return n;
@@ -181,6 +169,42 @@ static char *put_link(char *p, const struct at_record_link *l)
 	return at_pb_raw(at_pb_tag(p, AT_PB_FIXED32(6)), &flags, sizeof(flags));
 }
 
+/* Kind, times, and what stands in front of the shape's attributes. */
+static char *put_middle(char *p, const struct at_span *s)
+{
+	p = at_pb_varint(at_pb_tag(p, AT_PB_VARINT(6)), s->kind);
+	p = at_pb_fixed64(p, AT_PB_FIXED64(7), s->start_ns);
+	p = at_pb_fixed64(p, AT_PB_FIXED64(8), s->end_ns);
+	return s->fixed.count ? put_fixed(p, s) : p;
+}
+
+/* From the name to the last attribute; what the shape makes of it from memory, or remembered now.
+ */
+static char *put_shape(char *p, const struct at_span *s)
+{
+	struct at_known *k = s->known;
+	uint16_t dropped = s->dropped_attrs;
+	if (k && k->made_n) {
+		p = put_middle(at_pb_raw(p, k->made, k->head), s);
+		p = at_pb_raw(p, k->made + k->head, (size_t)k->made_n - k->head);
+		dropped = k->dropped;
+	} else {
+		struct at_str name = {p, 0}, attrs;
+		p = at_pb_string(p, AT_PB_LEN(5), s->name);
+		name.n = (size_t)(p - name.p);
+		p = put_middle(p, s);
+		attrs = at_str(p, 0);
+		for (unsigned i = 0; i < s->attr_count; i++)
+			p = put_attr(p, AT_PB_LEN(9), &s->attr[i]);
+		attrs.n = (size_t)(p - attrs.p);
+		if (k)
+			at_known_made(k, name, attrs, dropped);
+	}
+	if (s->own.count)
+		p = put_packed(p, &s->own);
+	return dropped ? at_pb_varint(at_pb_tag(p, AT_PB_VARINT(10)), dropped) : p;
+}
+
 static char *put_span(char *p, const struct at_span *s)
 {
 	uint32_t flags =
@@ -190,16 +214,7 @@ static char *put_span(char *p, const struct at_span *s)
 	p = at_pb_string(p, AT_PB_LEN(3), s->state);
 	if (!is_zero(s->parent_id, 8))
 		p = at_pb_bytes(p, AT_PB_LEN(4), s->parent_id, 8);
-	p = at_pb_string(p, AT_PB_LEN(5), s->name);
-	p = at_pb_varint(at_pb_tag(p, AT_PB_VARINT(6)), s->kind);
-	p = at_pb_fixed64(p, AT_PB_FIXED64(7), s->start_ns);
-	p = at_pb_fixed64(p, AT_PB_FIXED64(8), s->end_ns);
-	if (s->fixed_count)
-		p = put_fixed(p, s);
-	for (unsigned i = 0; i < s->attr_count; i++)
-		p = put_attr(p, AT_PB_LEN(9), &s->attr[i]);
-	if (s->dropped_attrs)
-		p = at_pb_varint(at_pb_tag(p, AT_PB_VARINT(10)), s->dropped_attrs);
+	p = put_shape(p, s);
 	for (unsigned i = 0; i < s->link_count; i++)
 		p = put_link(p, &s->link[i]);
 	p = put_status(p, s);

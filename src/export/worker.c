@@ -19,6 +19,7 @@
 #include "export/gate.h"
 #include "export/http.h"
 #include "export/lane.h"
+#include "export/otlp_encode.h"
 #include "export/queue.h"
 #include "export/sink.h"
 #include "processor/chain.h"
@@ -40,9 +41,10 @@ struct worker {
 	struct at_lane lane[LANES];
 	unsigned lanes;        /* that are open */
 	struct at_chain chain; /* the processors */
-	struct at_span span;   /* the one being handled */
-	uint64_t since;        /* when the oldest span in the queue was noticed; 0: none */
-	uint64_t anchored;     /* when the clocks were last compared, monotonic ns */
+	bool packed;         /* attributes are unpacked only when the exporter does not know them */
+	struct at_span span; /* the one being handled */
+	uint64_t since;      /* when the oldest span in the queue was noticed; 0: none */
+	uint64_t anchored;   /* when the clocks were last compared, monotonic ns */
 };
 
 /* What others may look at and ask for; all atomic. */
@@ -81,6 +83,14 @@ static void open_lanes(struct worker *w, const struct at_exporter_env *env)
 	STORE(lanes, w->lanes);
 }
 
+/* Whether attributes may stay packed: OTLP protobuf, when it is alone and no processor must look at
+ * each span, knows most of them already. */
+static bool packed_will_do(const struct worker *w)
+{
+	return config->exporters == AT_EXPORTER_OTLP && config->otlp_protocol == AT_OTLP_PROTOBUF &&
+	       w->chain.repeats;
+}
+
 static void set_up(struct worker *w)
 {
 	struct at_resource_user user = {
@@ -99,25 +109,22 @@ static void set_up(struct worker *w)
 		open_lanes(w, &env);
 	else
 		at_log(AT_LOG_ERROR, "no memory for the exporters: spans are dropped");
-}
-
-/* Whether repeating attributes may stay packed: OTLP protobuf, when it is alone and no limit must
- * look at each text, knows them already. */
-static bool packed_will_do(void)
-{
-	return config->exporters == AT_EXPORTER_OTLP && config->otlp_protocol == AT_OTLP_PROTOBUF &&
-	       config->attr_value_limit == SIZE_MAX;
+	w->packed = packed_will_do(w);
 }
 
 /* Hands the oldest record to all lanes. */
 static void hand_out(struct worker *w, const void *record, size_t n)
 {
 	struct at_span *s = &w->span;
-	if (!at_span_read(s, record, n) || (!packed_will_do() && !at_span_expand(s))) {
+	bool packed = w->packed;
+	bool good = at_span_read(s, record, n);
+	bool known = good && packed && at_otlp_recall(s);
+	if (!good || (!packed && !at_span_expand(s)) ||
+	    (packed && !known && !at_span_unpack(s, &s->shape))) {
 		at_count(drop_export_failed, 1);
 		return;
 	}
-	if (!at_chain_run(&w->chain, s)) {
+	if (!known && !at_chain_run(&w->chain, s)) {
 		at_count(drop_processor, 1);
 		return;
 	}

@@ -140,11 +140,12 @@ static void reserve(struct at_exchange *x, const struct at_message *m, struct at
 	at_exchange_room(x, captures.n ? n + 2 * m->block.n : n);
 }
 
-/* What requests on one connection have alike, remembered or made now. */
-static void mark_fixed(struct at_exchange *x)
+/* The attributes so far are what requests on one connection have alike. */
+static void mark_fixed(struct at_exchange *x, const struct at_repeat *from)
 {
 	x->fixed_bytes = x->attrs.n;
 	x->fixed_attrs = x->attrs.count;
+	x->fixed_hash = from->hash;
 }
 
 static void put_server_fixed(struct at_exchange *x, const struct at_message *m,
@@ -178,7 +179,7 @@ void at_describe_server(struct at_exchange *x, const struct at_message *m,
 			put_server_fixed(x, m, peer);
 			at_repeat_make(repeat, m, &x->attrs);
 		}
-		mark_fixed(x);
+		mark_fixed(x, repeat);
 	}
 	put_some(x, AT_KEY_url_path, target.path);
 	put_some(x, AT_KEY_url_query, target.query);
@@ -227,7 +228,7 @@ void at_describe_client(struct at_exchange *x, const struct at_message *m,
 			put_client_fixed(x, m, peer, host, port);
 			at_repeat_make(repeat, m, &x->attrs);
 		}
-		mark_fixed(x);
+		mark_fixed(x, repeat);
 	}
 	put_url(x, m, host);
 	put_captured(x, m, captures, AT_STR("http.request.header."));
@@ -278,18 +279,27 @@ static struct at_str rule_name(enum at_rule rule)
 	return names[rule];
 }
 
-enum at_span_status at_describe_end(struct at_exchange *x, const char *error_type)
+/* What is measured anew each time; behind all else. */
+static void put_own(struct at_exchange *x)
+{
+	uint32_t n = x->attrs.n;
+	uint16_t count = x->attrs.count;
+	if (x->kind == AT_SPAN_CLIENT && x->first_byte)
+		at_attrs_double(&x->attrs, AT_KEY_autotrace_ttfb,
+				(double)(x->first_byte - x->start) / 1e9);
+	x->own_bytes = x->attrs.n - n;
+	x->own_attrs = (uint16_t)(x->attrs.count - count);
+}
+
+/* Status, sizes and what went wrong. */
+static enum at_span_status put_end(struct at_exchange *x, const char *error_type)
 {
 	char code[20];
 	unsigned fails_from = x->kind == AT_SPAN_SERVER ? 500 : 400;
-	at_exchange_room(x, 192);
 	if (x->status)
 		at_attrs_int(&x->attrs, AT_KEY_http_response_status_code, x->status);
 	if (at_boot.config.sizes)
 		put_sizes(x);
-	if (x->kind == AT_SPAN_CLIENT && x->first_byte)
-		at_attrs_double(&x->attrs, AT_KEY_autotrace_ttfb,
-				(double)(x->first_byte - x->start) / 1e9);
 	if (at_boot.config.link_rule)
 		at_attrs_str(&x->attrs, AT_KEY_autotrace_link_rule,
 			     x->kind == AT_SPAN_SERVER && x->parent_remote
@@ -303,4 +313,12 @@ enum at_span_status at_describe_end(struct at_exchange *x, const char *error_typ
 		return AT_STATUS_UNSET;
 	at_attrs_str(&x->attrs, AT_KEY_error_type, at_str(code, at_dec_encode(code, x->status)));
 	return AT_STATUS_ERROR;
+}
+
+enum at_span_status at_describe_end(struct at_exchange *x, const char *error_type)
+{
+	at_exchange_room(x, 192);
+	enum at_span_status status = put_end(x, error_type);
+	put_own(x);
+	return status;
 }

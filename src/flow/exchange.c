@@ -149,6 +149,9 @@ static void offer(struct at_exchange *x, const char *error_type)
 		.attr_bytes = x->attrs.n,
 		.fixed_attrs = x->fixed_attrs,
 		.fixed_bytes = x->fixed_bytes,
+		.fixed_hash = x->fixed_hash,
+		.own_attrs = x->own_attrs,
+		.own_bytes = x->own_bytes,
 	};
 	memcpy(head.trace_id, x->ctx.trace_id, sizeof(head.trace_id));
 	memcpy(head.span_id, x->ctx.span_id, sizeof(head.span_id));

@@ -74,7 +74,10 @@ struct at_exchange {
 	uint32_t state_len;    /* bytes of tracestate at the start of carried */
 	struct at_attrs attrs; /* attributes so far; in inline_room or in block */
 	uint32_t fixed_bytes;  /* of these, the leading ones that repeat on this connection */
+	uint32_t fixed_hash;   /* over these bytes */
 	uint16_t fixed_attrs;  /* and how many they are */
+	uint16_t own_attrs;    /* the trailing ones that are measured */
+	uint32_t own_bytes;    /* and their bytes */
 	char *block;           /* attribute memory from the pool, or NULL */
 	char method_name[28];  /* as the span's name says it */
 	uint8_t method_len;    /* bytes of method_name */

@@ -59,6 +59,7 @@ void at_repeat_make(struct at_repeat *t, const struct at_message *m, const struc
 	    !at_buf_add(&t->key, agent.p, agent.n, REPEAT_MAX) ||
 	    !at_buf_add(&t->attrs, from->p, from->n, REPEAT_MAX))
 		return;
+	t->hash = (uint32_t)at_str_hash(at_buf_str(&t->attrs));
 	t->count = from->count;
 	t->version = m->version;
 	t->method_len = (uint16_t)m->method.n;

@@ -18,6 +18,7 @@ struct at_repeat {
 	uint16_t host_len;   /* bytes of Host behind it */
 	uint16_t agent_len;  /* bytes of User-Agent behind that */
 	uint8_t version;     /* HTTP version it is good for */
+	uint32_t hash;       /* of attrs, for the exporter */
 };
 
 /* Whether a request's attributes depend on nothing but the key (no forwarding headers, no captured

@@ -10,11 +10,12 @@ void at_chain_open(struct at_chain *c, const struct at_config *config)
 #include "processor/processors.def"
 #undef AT_PROCESSOR
 	};
-	*c = (struct at_chain){.count = 0};
+	*c = (struct at_chain){.repeats = true};
 	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
 		void *self = all[i]->open(config);
 		if (!self || c->count == AT_CHAIN_MAX)
 			continue;
+		c->repeats = c->repeats && all[i]->repeats;
 		c->ops[c->count] = all[i];
 		c->self[c->count++] = self;
 	}

@@ -13,6 +13,9 @@ struct at_config;
 /* What a processor is. */
 struct at_processor_ops {
 	const char *name;
+	/* What it makes of a span depends on the span's kind, name and those attributes alone that
+	 * tell one kind of request from others (trace/record.h), so that it may be remembered. */
+	bool repeats;
 	/* Makes its state; NULL when it has nothing to do or no memory. */
 	void *(*open)(const struct at_config *config);
 	void (*close)(void *self);
@@ -31,6 +34,7 @@ struct at_chain {
 	const struct at_processor_ops *ops[AT_CHAIN_MAX];
 	void *self[AT_CHAIN_MAX];
 	unsigned count;            /* processors that have something to do */
+	bool repeats;              /* all of them do */
 	struct at_scratch scratch; /* text of the span under way */
 };
 

@@ -236,6 +236,7 @@ static bool run(void *self, struct at_span *s, struct at_scratch *scratch)
 
 const struct at_processor_ops at_redact_ops = {
 	.name = "redact",
+	.repeats = true,
 	.open = open_redact,
 	.close = free,
 	.run = run,

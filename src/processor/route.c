@@ -151,6 +151,7 @@ static bool run(void *self, struct at_span *s, struct at_scratch *scratch)
 
 const struct at_processor_ops at_route_ops = {
 	.name = "route",
+	.repeats = true,
 	.open = open_route,
 	.close = close_route,
 	.run = run,

@@ -5,7 +5,12 @@
  *
  * Layout: struct at_record_head, name, tracestate, then the attributes, then the links. An
  * attribute is struct at_record_attr followed by its literal key (when key == AT_KEY_LITERAL) and
- * its payload.
+ * its payload. Attributes stand in three groups by how they repeat, because an exporter need not
+ * encode anew what it has met before:
+ *
+ *   fixed   alike for all requests on a connection: peer, host, method, user agent
+ *   shape   alike for requests of a kind: path, status, sizes
+ *   own     measured: hardly ever the same twice
  */
 #ifndef AT_TRACE_RECORD_H
 #define AT_TRACE_RECORD_H
@@ -50,9 +55,13 @@ struct at_record_head {
 	uint16_t links;         /* count */
 	uint16_t name_len;      /* bytes */
 	uint16_t state_len;     /* bytes of tracestate */
-	uint16_t fixed_attrs;   /* leading attributes that repeat from span to span */
+	uint16_t fixed_attrs;   /* leading attributes that repeat on their connection */
+	uint16_t own_attrs;     /* trailing ones that are hardly ever the same twice */
+	uint16_t unused;        /* 0 */
 	uint32_t attr_bytes;    /* bytes of all attributes */
-	uint32_t fixed_bytes; /* bytes of the leading fixed_attrs: worth remembering when encoded */
+	uint32_t fixed_bytes;   /* bytes of the leading fixed_attrs */
+	uint32_t own_bytes;     /* bytes of the trailing own_attrs */
+	uint32_t fixed_hash;    /* low half of at_str_hash over the fixed_bytes */
 };
 
 struct at_record_attr {
@@ -115,6 +124,14 @@ struct at_attr {
 	};
 };
 
+/* Attributes as they stand in a record. */
+struct at_packed {
+	struct at_str text;
+	uint16_t count; /* how many they are; 0: they stand in the span's attr by now */
+};
+
+struct at_known;
+
 /* A span as processors and exporters see it: text borrowed from the record or from the batch's
  * arena. Processors may change it. */
 struct at_span {
@@ -133,18 +150,23 @@ struct at_span {
 	struct at_str name;
 	struct at_str state;          /* tracestate */
 	struct at_str status_message; /* mostly empty */
-	struct at_str fixed;  /* leading attributes still as in the record: at_span_expand */
-	uint16_t fixed_count; /* how many they are; 0: all stand in attr */
+	uint32_t fixed_hash;          /* as the record says */
+	struct at_packed fixed;       /* in front of attr */
+	struct at_packed shape;       /* in front of attr, behind fixed */
+	struct at_packed own;         /* behind attr */
+	struct at_known *known; /* the exporter's note about this shape; NULL: it takes none */
 	struct at_attr attr[AT_SPAN_ATTRS_MAX];
 	struct at_record_link link[AT_SPAN_LINKS_MAX];
 };
 
-/* False when the block is not a whole, consistent record. Attributes that repeat from span to span
- * stay packed in s->fixed: an exporter may know them already. */
+/* False when the block is not a whole, consistent record. The attributes stay packed, unchecked: an
+ * exporter may know them already. */
 bool at_span_read(struct at_span *s, const void *record, size_t n);
 
-/* Unpacks s->fixed to the front of attr. False when they are not consistent, or too many (then they
- * are dropped and counted). */
+/* Unpacks one group into attr, which is empty. False when it is not consistent. */
+bool at_span_unpack(struct at_span *s, struct at_packed *group);
+
+/* Unpacks all that is packed. False when it is not consistent; too many are dropped and counted. */
 bool at_span_expand(struct at_span *s);
 
 /* The attribute with this key, or NULL. */

@@ -72,19 +72,6 @@ static bool read_attr(struct rest *r, struct at_attr *a)
 	return take_str(r, &payload, head.len) && read_value(a, payload);
 }
 
-static bool read_attrs(struct at_span *s, struct rest r, unsigned count)
-{
-	for (unsigned i = 0; i < count; i++) {
-		struct at_attr surplus;
-		bool fits = i < AT_SPAN_ATTRS_MAX;
-		if (!read_attr(&r, fits ? &s->attr[i] : &surplus))
-			return false;
-		s->attr_count += fits;
-		s->dropped_attrs += !fits && s->dropped_attrs < UINT16_MAX;
-	}
-	return r.n == 0;
-}
-
 static void read_head(struct at_span *s, const struct at_record_head *h)
 {
 	memcpy(s->trace_id, h->trace_id, sizeof(s->trace_id));
@@ -100,6 +87,8 @@ static void read_head(struct at_span *s, const struct at_record_head *h)
 	s->attr_count = 0;
 	s->link_count = h->links < AT_SPAN_LINKS_MAX ? h->links : AT_SPAN_LINKS_MAX;
 	s->status_message = AT_STR_NONE;
+	s->fixed_hash = h->fixed_hash;
+	s->known = NULL;
 }
 
 static bool zero(const uint8_t *id, size_t n)
@@ -108,6 +97,23 @@ static bool zero(const uint8_t *id, size_t n)
 	for (size_t i = 0; i < n; i++)
 		any |= id[i];
 	return any == 0;
+}
+
+/* Finds the groups of the attributes: each has bytes when it has attributes, and only then. */
+static bool split(struct at_span *s, const struct at_record_head *h, struct at_str attrs)
+{
+	unsigned outer = (unsigned)h->fixed_attrs + h->own_attrs;
+	uint64_t outer_bytes = (uint64_t)h->fixed_bytes + h->own_bytes;
+	if (outer > h->attrs || outer_bytes > h->attr_bytes)
+		return false;
+	size_t shape = h->attr_bytes - (size_t)outer_bytes;
+	const char *p = attrs.p;
+	s->fixed = (struct at_packed){at_str(p, h->fixed_bytes), h->fixed_attrs};
+	s->shape =
+		(struct at_packed){at_str(p + h->fixed_bytes, shape), (uint16_t)(h->attrs - outer)};
+	s->own = (struct at_packed){at_str(p + h->fixed_bytes + shape, h->own_bytes), h->own_attrs};
+	return !s->fixed.count == !s->fixed.text.n && !s->shape.count == !s->shape.text.n &&
+	       !s->own.count == !s->own.text.n;
 }
 
 bool at_span_read(struct at_span *s, const void *record, size_t n)
@@ -126,30 +132,36 @@ bool at_span_read(struct at_span *s, const void *record, size_t n)
 	    !take_str(&r, &attrs, h.attr_bytes) ||
 	    !take(&r, s->link, s->link_count * sizeof(s->link[0])))
 		return false;
-	if (h.fixed_attrs > h.attrs || h.fixed_bytes > h.attr_bytes)
-		return false;
-	s->fixed = at_str_head(attrs, h.fixed_bytes);
-	s->fixed_count = h.fixed_attrs;
-	attrs = at_str_from(attrs, h.fixed_bytes);
-	return read_attrs(s, (struct rest){attrs.p, attrs.n}, h.attrs - h.fixed_attrs);
+	return split(s, &h, attrs);
+}
+
+/* Unpacks a group behind what stands in attr. */
+static bool append(struct at_span *s, struct at_packed *group)
+{
+	struct rest r = {group->text.p, group->text.n};
+	unsigned n = group->count;
+	group->count = 0;
+	for (unsigned i = 0; i < n; i++) {
+		struct at_attr surplus;
+		bool fits = s->attr_count < AT_SPAN_ATTRS_MAX;
+		if (!read_attr(&r, fits ? &s->attr[s->attr_count] : &surplus))
+			return false;
+		s->attr_count += fits;
+		s->dropped_attrs += !fits && s->dropped_attrs < UINT16_MAX;
+	}
+	return n == 0 || r.n == 0;
+}
+
+bool at_span_unpack(struct at_span *s, struct at_packed *group)
+{
+	s->attr_count = 0;
+	return append(s, group);
 }
 
 bool at_span_expand(struct at_span *s)
 {
-	struct rest r = {s->fixed.p, s->fixed.n};
-	unsigned n = s->fixed_count;
-	s->fixed = AT_STR_NONE;
-	s->fixed_count = 0;
-	if (n + s->attr_count > AT_SPAN_ATTRS_MAX) {
-		s->dropped_attrs = (uint16_t)(s->dropped_attrs + n);
-		return true;
-	}
-	memmove(s->attr + n, s->attr, s->attr_count * sizeof(s->attr[0]));
-	for (unsigned i = 0; i < n; i++)
-		if (!read_attr(&r, &s->attr[i]))
-			return false;
-	s->attr_count = (uint16_t)(s->attr_count + n);
-	return r.n == 0;
+	s->attr_count = 0;
+	return append(s, &s->fixed) && append(s, &s->shape) && append(s, &s->own);
 }
 
 struct at_attr *at_span_attr(struct at_span *s, enum at_key key)

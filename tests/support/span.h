@@ -25,7 +25,10 @@ static inline void span_reset(struct at_span *s, enum at_span_kind kind)
 {
 	s->attr_count = 0;
 	s->link_count = 0;
-	s->fixed_count = 0;
+	s->fixed.count = 0;
+	s->shape.count = 0;
+	s->own.count = 0;
+	s->known = NULL;
 	s->dropped_attrs = 0;
 	s->kind = (uint8_t)kind;
 	s->status = AT_STATUS_UNSET;

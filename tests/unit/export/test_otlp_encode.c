@@ -138,6 +138,7 @@ static void read_sample(struct at_span *s, unsigned i)
 	struct sample x;
 	sample_make(&x, i, "a=1");
 	assert_true(at_span_read(s, record, sample_record(&x, record)));
+	assert_true(at_span_expand(s));
 }
 
 static void test_frame(void **state)
@@ -313,10 +314,21 @@ static void test_random(void **state)
 	}
 }
 
-/* What does not fit is left out whole, and the body stays good. */
-/* The first `packed` attributes of sample i, and a padding one of `pad` bytes, left packed or not.
- */
-static void read_packed(struct at_span *s, char *record, unsigned i, unsigned packed, size_t pad)
+/* Bytes of the first `count` attributes. */
+static uint32_t bytes_of(const struct at_attrs *attrs, unsigned count)
+{
+	uint32_t n = 0;
+	for (unsigned k = 0; k < count; k++) {
+		struct at_record_attr a;
+		memcpy(&a, attrs->p + n, sizeof(a));
+		n += (uint32_t)sizeof(a) + a.key_len + a.len;
+	}
+	return n;
+}
+
+/* Sample i with a padding attribute of `pad` bytes; the first `fixed` and the last `own` of its 15
+ * attributes in their groups. */
+static size_t grouped(char *record, unsigned i, unsigned fixed, unsigned own, size_t pad)
 {
 	static char text[2048];
 	struct sample x;
@@ -325,37 +337,47 @@ static void read_packed(struct at_span *s, char *record, unsigned i, unsigned pa
 	at_attrs_str(&x.attrs, AT_KEY_user_agent_original, at_str(text, pad));
 	x.head.attrs = x.attrs.count;
 	x.head.attr_bytes = x.attrs.n;
-	for (unsigned k = 0; k < packed; k++) {
-		struct at_record_attr a;
-		memcpy(&a, x.attrs.p + x.head.fixed_bytes, sizeof(a));
-		x.head.fixed_bytes += (uint32_t)sizeof(a) + a.key_len + a.len;
-	}
-	x.head.fixed_attrs = (uint16_t)packed;
+	x.head.fixed_attrs = (uint16_t)fixed;
+	x.head.fixed_bytes = bytes_of(&x.attrs, fixed);
+	x.head.own_attrs = (uint16_t)own;
+	x.head.own_bytes = x.attrs.n - bytes_of(&x.attrs, 15 - own);
+	/* Wrong now and then: it is a hint. */
+	x.head.fixed_hash =
+		i % 4 ? (uint32_t)at_str_hash(at_str(x.attrs.p, x.head.fixed_bytes)) : i % 3;
 	memset(x.head.trace_id, 7, sizeof(x.head.trace_id));
 	memset(x.head.span_id, 9, sizeof(x.head.span_id));
-	assert_true(at_span_read(s, record, sample_record(&x, record)));
+	return sample_record(&x, record);
+}
+
+/* What the worker does with a span of which nothing must be unpacked. */
+static bool add_packed(struct at_span *s, const char *record, size_t n)
+{
+	assert_true(at_span_read(s, record, n));
+	bool known = at_otlp_recall(s);
+	assert_true(known || at_span_unpack(s, &s->shape));
+	begin();
+	at_otlp_add(&out, s);
+	return known;
 }
 
 static void test_packed_attributes_encode_alike(void **state)
 {
 	static struct at_span packed, plain;
 	static char record[8192], first[16384];
+	unsigned known = 0;
 	(void)state;
-	/* More sets than are remembered, each met twice; and sets too large to remember. */
+	/* More sets than are remembered, some met again, some too large to remember. */
 	for (unsigned round = 0; round < 2; round++) {
-		for (unsigned i = 0; i < 300; i++) {
-			unsigned count = i % 16;
+		for (unsigned i = 0; i < 600; i++) {
+			unsigned fixed = i % 16, own = i % 7 % (16 - fixed);
 			size_t pad = i % 50 == 15 ? 1800 : i % 3;
-			read_packed(&packed, record, i, count, pad);
-			assert_int_equal(packed.fixed_count, count);
-			begin();
-			at_otlp_add(&out, &packed);
+			size_t size = grouped(record, i / 2, fixed, own, pad);
+			known += add_packed(&packed, record, size);
 			size_t n = out.n;
 			assert_true(n < sizeof(first));
 			memcpy(first, out.p, n);
-			plain = packed;
+			assert_true(at_span_read(&plain, record, size));
 			assert_true(at_span_expand(&plain));
-			assert_int_equal(plain.fixed_count, 0);
 			assert_int_equal(plain.attr_count, 15);
 			begin();
 			at_otlp_add(&out, &plain);
@@ -363,8 +385,42 @@ static void test_packed_attributes_encode_alike(void **state)
 			assert_memory_equal(out.p, first, n);
 		}
 	}
+	assert_true(known > 100 && known < 1200);
 }
 
+/* Name, attributes and the count of dropped ones are remembered as the processors left them. */
+static void test_processed_shapes_are_remembered(void **state)
+{
+	static struct at_span s;
+	static char record[8192], first[16384];
+	size_t size = grouped(record, 1, 4, 1, 7);
+	(void)state;
+	assert_true(at_span_read(&s, record, size));
+	assert_false(at_otlp_recall(&s));
+	assert_true(at_span_unpack(&s, &s.shape));
+	assert_true(at_span_set_str(&s, AT_KEY_http_route, AT_STR("/api/users/{id}/orders")));
+	s.name = AT_STR("GET /api/users/{id}/orders");
+	s.dropped_attrs = 3;
+	begin();
+	at_otlp_add(&out, &s);
+	size_t n = out.n;
+	memcpy(first, out.p, n);
+	assert_true(add_packed(&s, record, size));
+	assert_int_equal(out.n, n);
+	assert_memory_equal(out.p, first, n);
+	/* Another kind, another name, another count: another shape. */
+	assert_true(at_span_read(&s, record, size));
+	s.kind = AT_SPAN_CLIENT;
+	assert_false(at_otlp_recall(&s));
+	assert_true(at_span_read(&s, record, size));
+	s.dropped_attrs = 1;
+	assert_false(at_otlp_recall(&s));
+	assert_true(at_span_read(&s, record, size));
+	s.name = AT_STR("PUT");
+	assert_false(at_otlp_recall(&s));
+}
+
+/* What does not fit is left out whole, and the body stays good. */
 static void test_cap(void **state)
 {
 	static struct at_span s;
@@ -399,6 +455,7 @@ int main(void)
 		cmocka_unit_test(test_invalid_text),
 		cmocka_unit_test(test_random),
 		cmocka_unit_test(test_packed_attributes_encode_alike),
+		cmocka_unit_test(test_processed_shapes_are_remembered),
 		cmocka_unit_test(test_cap),
 	};
 	if (!at_otlp_frame_open(&frame, &resource))

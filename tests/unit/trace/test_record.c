@@ -61,12 +61,17 @@ static size_t write_rich_block(void)
 	return write_block(&a, "GET", "a=b", 2);
 }
 
+static bool read_whole(struct at_span *s, const void *record, size_t n)
+{
+	return at_span_read(s, record, n) && at_span_expand(s);
+}
+
 static void there_and_back(void **state)
 {
 	static struct at_span s;
 	size_t n = write_rich_block();
 	(void)state;
-	assert_true(at_span_read(&s, block, n));
+	assert_true(read_whole(&s, block, n));
 	assert_int_equal(s.trace_id[15], 0x11);
 	assert_int_equal(s.span_id[7], 0x22);
 	assert_int_equal(s.parent_id[7], 0x33);
@@ -112,10 +117,10 @@ static void truncated_at_every_byte(void **state)
 	for (size_t cut = 0; cut < n; cut++) {
 		char *copy = malloc(cut ? cut : 1);
 		memcpy(copy, block, cut);
-		assert_false(at_span_read(&s, copy, cut));
+		assert_false(read_whole(&s, copy, cut));
 		free(copy);
 	}
-	assert_false(at_span_read(&s, block, n + 1));
+	assert_false(read_whole(&s, block, n + 1));
 }
 
 /* Each byte flipped in turn: refused or read, never out of bounds (the sanitizers watch). */
@@ -129,7 +134,7 @@ static void damaged_at_every_byte(void **state)
 		for (int bit = 0; bit < 8; bit++) {
 			memcpy(copy, block, n);
 			copy[i] ^= (char)(1 << bit);
-			if (!at_span_read(&s, copy, n))
+			if (!read_whole(&s, copy, n))
 				continue;
 			read++;
 			for (unsigned k = 0; k < s.attr_count; k++) {
@@ -151,23 +156,23 @@ static void refused_heads(void **state)
 	static struct at_span s;
 	struct at_record_head h = head();
 	(void)state;
-	assert_true(at_span_read(&s, &h, sizeof(h)));
+	assert_true(read_whole(&s, &h, sizeof(h)));
 	h.kind = 0;
-	assert_false(at_span_read(&s, &h, sizeof(h)));
+	assert_false(read_whole(&s, &h, sizeof(h)));
 	h.kind = 4;
-	assert_false(at_span_read(&s, &h, sizeof(h)));
+	assert_false(read_whole(&s, &h, sizeof(h)));
 	h = head();
 	h.status = 3;
-	assert_false(at_span_read(&s, &h, sizeof(h)));
+	assert_false(read_whole(&s, &h, sizeof(h)));
 	h = head();
 	memset(h.trace_id, 0, sizeof(h.trace_id));
-	assert_false(at_span_read(&s, &h, sizeof(h)));
+	assert_false(read_whole(&s, &h, sizeof(h)));
 	h = head();
 	memset(h.span_id, 0, sizeof(h.span_id));
-	assert_false(at_span_read(&s, &h, sizeof(h)));
+	assert_false(read_whole(&s, &h, sizeof(h)));
 	h = head();
 	h.end_ns = 1;
-	assert_true(at_span_read(&s, &h, sizeof(h)));
+	assert_true(read_whole(&s, &h, sizeof(h)));
 	assert_true(s.end_ns == s.start_ns);
 }
 
@@ -212,11 +217,11 @@ static void the_count_must_agree_with_the_bytes(void **state)
 	(void)state;
 	at_attrs_int(&a, AT_KEY_server_port, 1);
 	at_attrs_int(&a, AT_KEY_client_port, 2);
-	assert_true(at_span_read(&s, block, write_block(&a, "x", "", 1)));
+	assert_true(read_whole(&s, block, write_block(&a, "x", "", 1)));
 	a.count = 1;
-	assert_false(at_span_read(&s, block, write_block(&a, "x", "", 1)));
+	assert_false(read_whole(&s, block, write_block(&a, "x", "", 1)));
 	a.count = 3;
-	assert_false(at_span_read(&s, block, write_block(&a, "x", "", 1)));
+	assert_false(read_whole(&s, block, write_block(&a, "x", "", 1)));
 }
 
 static void texts_are_joined_or_left_out_whole(void **state)
@@ -229,8 +234,73 @@ static void texts_are_joined_or_left_out_whole(void **state)
 		at_attrs_join(&a, AT_KEY_url_full, parts, 4);
 		assert_int_equal(a.count, room >= 8 + 15);
 		assert_int_equal(a.dropped, room < 8 + 15);
-		assert_true(at_span_read(&s, block, write_block(&a, "x", "", 0)));
+		assert_true(read_whole(&s, block, write_block(&a, "x", "", 0)));
 		assert_true(!a.count || at_str_eq(s.attr[0].str, AT_STR("http://h/path?q")));
+	}
+}
+
+/* The five attributes of a record cut into its three groups in every way. */
+static void attributes_come_in_groups(void **state)
+{
+	static struct at_span s;
+	struct at_attrs a = attrs(sizeof(attr_mem), 128);
+	struct at_record_head h = head();
+	uint32_t end[6] = {0};
+	(void)state;
+	for (int i = 0; i < 5; i++) {
+		at_attrs_int(&a, (enum at_key)i, i);
+		end[i + 1] = a.n;
+	}
+	h.attrs = a.count;
+	h.attr_bytes = a.n;
+	for (uint16_t fixed = 0; fixed <= 5; fixed++) {
+		for (uint16_t own = 0; own + fixed <= 5; own++) {
+			uint16_t shape = (uint16_t)(5 - fixed - own);
+			h.fixed_attrs = fixed;
+			h.fixed_bytes = end[fixed];
+			h.own_attrs = own;
+			h.own_bytes = a.n - end[5 - own];
+			at_record_write(block, &h, "", "", a.p, NULL);
+			size_t n = at_record_size(&h);
+			assert_true(at_span_read(&s, block, n));
+			assert_int_equal(s.attr_count, 0);
+			assert_int_equal(s.fixed.count, fixed);
+			assert_int_equal(s.shape.count, shape);
+			assert_int_equal(s.own.count, own);
+			assert_true(at_span_unpack(&s, &s.shape));
+			assert_int_equal(s.attr_count, shape);
+			for (uint16_t i = 0; i < shape; i++)
+				assert_int_equal(s.attr[i].key_id, fixed + i);
+			assert_true(read_whole(&s, block, n));
+			assert_int_equal(s.attr_count, 5);
+			for (uint16_t i = 0; i < 5; i++)
+				assert_int_equal(s.attr[i].key_id, i);
+		}
+	}
+}
+
+static void groups_must_agree_with_the_whole(void **state)
+{
+	static struct at_span s;
+	struct at_attrs a = attrs(sizeof(attr_mem), 128);
+	(void)state;
+	at_attrs_int(&a, AT_KEY_server_port, 1);
+	at_attrs_int(&a, AT_KEY_client_port, 2);
+	static const struct {
+		uint16_t fixed, own;
+		uint32_t fixed_bytes, own_bytes;
+	} bad[] = {{3, 0, 16, 0}, {0, 3, 0, 16}, {2, 1, 32, 0}, {1, 1, 16, 17},        {1, 0, 0, 0},
+		   {0, 0, 16, 0}, {0, 1, 0, 0},  {0, 0, 0, 16}, {1, 1, UINT32_MAX, 33}};
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		struct at_record_head h = head();
+		h.attrs = a.count;
+		h.attr_bytes = a.n;
+		h.fixed_attrs = bad[i].fixed;
+		h.fixed_bytes = bad[i].fixed_bytes;
+		h.own_attrs = bad[i].own;
+		h.own_bytes = bad[i].own_bytes;
+		at_record_write(block, &h, "", "", a.p, NULL);
+		assert_false(at_span_read(&s, block, at_record_size(&h)));
 	}
 }
 
@@ -243,7 +313,7 @@ static void surplus_of_a_record_is_counted(void **state)
 		at_attrs_int(&a, AT_KEY_server_port, i);
 	a.dropped = 2;
 	size_t n = write_block(&a, "", "", AT_SPAN_LINKS_MAX + 3);
-	assert_true(at_span_read(&s, block, n));
+	assert_true(read_whole(&s, block, n));
 	assert_int_equal(s.attr_count, AT_SPAN_ATTRS_MAX);
 	assert_int_equal(s.dropped_attrs, 7);
 	assert_int_equal(s.link_count, AT_SPAN_LINKS_MAX);
@@ -257,7 +327,7 @@ static void attributes_are_set_and_taken_away(void **state)
 	at_attrs_int(&a, AT_KEY_server_port, 1);
 	at_attrs_str(&a, AT_KEY_url_query, AT_STR("q"));
 	at_attrs_str(&a, AT_KEY_url_path, AT_STR("p"));
-	assert_true(at_span_read(&s, block, write_block(&a, "x", "", 0)));
+	assert_true(read_whole(&s, block, write_block(&a, "x", "", 0)));
 	assert_null(at_span_attr(&s, AT_KEY_http_route));
 	assert_true(at_span_set_str(&s, AT_KEY_http_route, AT_STR("/r")));
 	assert_true(at_span_set_str(&s, AT_KEY_server_port, AT_STR("text")));
@@ -288,6 +358,8 @@ int main(void)
 		cmocka_unit_test(what_does_not_fit_is_counted),
 		cmocka_unit_test(the_count_must_agree_with_the_bytes),
 		cmocka_unit_test(texts_are_joined_or_left_out_whole),
+		cmocka_unit_test(attributes_come_in_groups),
+		cmocka_unit_test(groups_must_agree_with_the_whole),
 		cmocka_unit_test(surplus_of_a_record_is_counted),
 		cmocka_unit_test(attributes_are_set_and_taken_away),
 	};
