@@ -4,10 +4,11 @@
  */
 #include "cli/examine.h"
 #include "cli/path.h"
+#include "config/select.h"
 
 #include <fnmatch.h>
 #include <string.h>
-#include <strings.h>
+#include <unistd.h>
 
 /* Where a sign of another tracer is looked for. */
 enum where { VARIABLE, ARGUMENT, MAPPED };
@@ -75,14 +76,45 @@ static const char *sought(const struct at_subject *subject, const struct sign *s
 	return NULL;
 }
 
-static void examine_switch(const struct at_subject *subject, const char *variable,
-			   struct at_report *report)
+static struct at_str variable(const struct at_subject *subject, const char *name)
 {
-	const char *value = at_subject_variable(subject, variable);
+	return at_str_c(at_subject_variable(subject, name));
+}
 
-	if (value && strcasecmp(value, "true") == 0)
-		at_report_add(report, AT_LEVEL_CANNOT, "settings", NULL, "switched off by %s=%s",
-			      variable, value);
+/* The settings by which the library leaves a process alone, in the order in which it asks them. */
+static void examine_switches(const struct at_subject *subject, struct at_report *report)
+{
+	struct at_str disabled = variable(subject, "AUTOTRACE_DISABLED");
+	struct at_str sdk_disabled = at_str_trim(variable(subject, "OTEL_SDK_DISABLED"));
+	struct at_text joined = {0};
+	const char *word = at_process_next(&subject->arguments, NULL);
+	struct at_select_who who = {
+		.file = at_str_c(at_subject_program(subject)->path),
+		.executed = at_str_c(subject->executed),
+		.called = at_str_c(word),
+	};
+	enum at_selection judged;
+
+	while (word && (word = at_process_next(&subject->arguments, word)))
+		at_text_addf(&joined, "%s%s", joined.size > 0 ? " " : "", word);
+	who.arguments = at_str(at_text_get(&joined), joined.size);
+	judged = at_select_judge(variable(subject, "AUTOTRACE_INCLUDE"),
+				 variable(subject, "AUTOTRACE_EXCLUDE"), &who);
+	if (at_select_kills(disabled))
+		at_report_add(report, AT_LEVEL_CANNOT, "settings", NULL,
+			      "switched off by AUTOTRACE_DISABLED=%.*s", AT_STR_ARG(disabled));
+	else if (subject->process.pid == 0 && access(AT_SELECT_FILE, F_OK) == 0)
+		at_report_add(report, AT_LEVEL_CANNOT, "settings", NULL, "%s",
+			      at_select_text(AT_SELECT_BY_FILE));
+	else if (judged != AT_SELECT_TRACED)
+		at_report_add(report, AT_LEVEL_CANNOT, "settings",
+			      "programs it executes are judged on their own", "%s",
+			      at_select_text(judged));
+	else if (at_str_eq_nocase(sdk_disabled, AT_STR("true")))
+		at_report_add(report, AT_LEVEL_CANNOT, "settings",
+			      "context that requests come with is passed on",
+			      "switched off by OTEL_SDK_DISABLED=%.*s", AT_STR_ARG(sdk_disabled));
+	at_text_free(&joined);
 }
 
 void at_examine_instrumented(const struct at_subject *subject, struct at_report *report)
@@ -105,6 +137,5 @@ void at_examine_instrumented(const struct at_subject *subject, struct at_report 
 			      "already instrumented, it seems: %s: %s%s%s", signs[i].name,
 			      signs[i].key, *signs[i].key ? "=" : "", value);
 	}
-	examine_switch(subject, "AUTOTRACE_DISABLED", report);
-	examine_switch(subject, "OTEL_SDK_DISABLED", report);
+	examine_switches(subject, report);
 }

@@ -7,6 +7,7 @@
 #include "config/config.h"
 
 #include "base/log.h"
+#include "config/select.h"
 #include "config/value.h"
 #include "config/warning.h"
 
@@ -199,9 +200,7 @@ bool at_config_load(struct at_config *c, const char *const *envp, char *arena, s
 	memset(&f, 0, sizeof(f));
 	set_defaults(c, &a);
 	walk(&f, envp);
-	if (f.value[OPTION_AUTOTRACE_DISABLED] &&
-	    at_str_eq_nocase(at_str_trim(at_str_c(f.value[OPTION_AUTOTRACE_DISABLED])),
-			     AT_STR("true"))) {
+	if (at_select_kills(at_str_c(f.value[OPTION_AUTOTRACE_DISABLED]))) {
 		c->disabled = true;
 		return false;
 	}

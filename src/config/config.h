@@ -27,7 +27,10 @@ enum at_otlp_protocol { AT_OTLP_PROTOBUF, AT_OTLP_JSON };
 /* Every text is NUL-terminated as well (p is never NULL), and lives in the caller's arena or is
  * static. */
 struct at_config {
-	bool disabled;              /* do nothing at all */
+	bool disabled;         /* do nothing at all */
+	bool sdk_disabled;     /* no spans; context is passed on as it came */
+	struct at_str include; /* patterns of programs; config/select.h judges by them */
+	struct at_str exclude;
 	int log_level;              /* enum at_log_level */
 	size_t memory_limit;        /* bytes for observing connections */
 	uint32_t exit_timeout_ms;   /* wait at the program's end; 0: none */

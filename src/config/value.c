@@ -6,6 +6,7 @@
 
 #include "base/log.h"
 #include "config/config.h"
+#include "config/select.h"
 
 #define INT_LIMIT 2147483647u
 
@@ -37,6 +38,12 @@ enum at_verdict at_value_bool(struct at_value *v)
 	if (!yes && !at_str_eq_nocase(v->text, AT_STR("false")))
 		return AT_VALUE_BAD;
 	*(bool *)v->field = yes;
+	return AT_VALUE_OK;
+}
+
+enum at_verdict at_value_kill(struct at_value *v)
+{
+	*(bool *)v->field = at_select_kills(v->text);
 	return AT_VALUE_OK;
 }
 

@@ -23,7 +23,7 @@ static const struct at_config *config; /* NULL: no exporter */
 
 bool at_export_boot(const struct at_config *c)
 {
-	if (!c->exporters)
+	if (!c->exporters || c->sdk_disabled)
 		return false;
 	at_fdmap_make_room();
 	at_sink_boot(c);

@@ -11,8 +11,8 @@
 struct at_config;
 
 /* Remembers the configuration, which must live as long as the process. Called once, by the
- * constructor: maps nothing and starts nothing. False when no exporter is configured, and then
- * every call below is welcome and does nothing. */
+ * constructor: maps nothing and starts nothing. False when no exporter is configured or the SDK is
+ * disabled, and then every call below is welcome and does nothing. */
 bool at_export_boot(const struct at_config *config);
 
 /* Whether finished spans go anywhere. Any thread, any context. */

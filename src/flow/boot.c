@@ -6,6 +6,7 @@
 
 #include <pthread.h>
 #include <signal.h>
+#include <sys/mman.h>
 
 #include "base/clock.h"
 #include "base/entropy.h"
@@ -13,6 +14,7 @@
 #include "base/log.h"
 #include "base/slab.h"
 #include "base/thread.h"
+#include "config/select.h"
 #include "export/export.h"
 #include "flow/exchange.h"
 #include "libc/libc.h"
@@ -22,6 +24,7 @@ struct at_boot at_boot;
 
 static char arena[AT_CONFIG_ARENA]; /* text of the settings */
 static char command_text[256];      /* argv[0] as it was at the start, cut */
+static uint32_t *complaint;         /* 1: made; shared by fork; NULL: nothing to complain of */
 
 static void before_fork(void)
 {
@@ -74,14 +77,33 @@ static void keep_command(const char *command)
 	at_boot.config.command = at_str(command_text, c.n);
 }
 
-void at_boot_start(const char *command, const char *const *envp)
+/* Shared with all that is forked from here on. */
+static void prepare_complaint(void)
 {
-	if (!at_config_load(&at_boot.config, envp, arena, sizeof(arena)))
+	void *p = MAP_FAILED;
+	if (at_boot.config.warnings + at_boot.config.warnings_lost)
+		p = mmap(NULL, sizeof(*complaint), PROT_READ | PROT_WRITE,
+			 MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	complaint = p == MAP_FAILED ? NULL : p;
+}
+
+void at_boot_complain(void)
+{
+	uint32_t expected = 0;
+	if (complaint && __atomic_compare_exchange_n(complaint, &expected, 1, false,
+						     __ATOMIC_RELAXED, __ATOMIC_RELAXED))
+		at_config_warn(&at_boot.config);
+}
+
+void at_boot_start(const char *const *argv, const char *const *envp, const char *executed)
+{
+	if (at_select_process(argv, envp, executed) != AT_SELECT_TRACED ||
+	    !at_config_load(&at_boot.config, envp, arena, sizeof(arena)))
 		return;
 	at_log_set_level((enum at_log_level)at_boot.config.log_level);
 	at_log_open();
-	at_config_warn(&at_boot.config);
-	keep_command(command);
+	prepare_complaint();
+	keep_command(argv ? argv[0] : NULL);
 	at_slab_limit(at_boot.config.memory_limit);
 	at_clock_anchor();
 	read_sampler();

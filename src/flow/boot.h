@@ -18,10 +18,14 @@ struct at_boot {
 
 extern struct at_boot at_boot;
 
-/* Reads the settings and wakes the rooms below; `envp` as in execve, `command` is argv[0] (or
- * NULL), copied. Called once by the constructor, before which every hook passes straight through.
- * Silent and inert when tracing is off. */
-void at_boot_start(const char *command, const char *const *envp);
+/* Reads the settings and wakes the rooms below; `argv` (NULL is welcome) and `envp` as in execve,
+ * `executed` as at_select_process wants it. Called once by the constructor, before which every hook
+ * passes straight through. Silent and inert when this process is not to be traced. */
+void at_boot_start(const char *const *argv, const char *const *envp, const char *executed);
+
+/* The first traffic of the process: says what is wrong with the settings, once for the process and
+ * all it has forked. Shells and health checks, which execute by the hundred, say nothing. */
+void at_boot_complain(void);
 
 /* The process is about to end (exit, _exit, quick_exit) or to be replaced (exec): reports what is
  * open when `ending`, then waits for delivery, at most the exit time-out. Any thread. */

@@ -173,6 +173,11 @@ void at_exchange_close(struct at_exchange *x, const char *error_type)
 
 void at_exchange_adopt(struct at_exchange *x, const struct at_context *parent, bool remote)
 {
+	if (at_boot.config.sdk_disabled) {
+		if (parent)
+			x->ctx = *parent;
+		return;
+	}
 	if (parent) {
 		x->ctx = *parent;
 		memcpy(x->parent_id, parent->span_id, sizeof(x->parent_id));

@@ -96,7 +96,8 @@ void at_exchange_close(struct at_exchange *x, const char *error_type);
 void at_exchange_drop(struct at_exchange *x);
 
 /* Gives x its identity: the parent's trace or a new one (NULL), a span id, the sampler's decision.
- * Lock held. */
+ * With OTEL_SDK_DISABLED it is the parent's own identity, or none, as the specification has it for
+ * an API without an SDK: what came is passed on. Lock held. */
 void at_exchange_adopt(struct at_exchange *x, const struct at_context *parent, bool remote);
 
 /* Makes room for `bytes` of attributes at once. Lock held. */

@@ -165,7 +165,7 @@ static void edit_head(struct at_edits *e, struct at_exchange *x, const struct at
 	uint32_t from = e->count;
 	if (x->injected || x->carries == AT_CLIENT_INSTRUMENTED || !at_boot.config.inject)
 		return;
-	if (x->carries == AT_CLIENT_PASSED_ON)
+	if (x->carries == AT_CLIENT_PASSED_ON && !at_boot.config.sdk_disabled)
 		rewrite_passed_on(e, x, p, data);
 	if (p->insertable)
 		insert_lines(e, x, p);

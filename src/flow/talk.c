@@ -13,6 +13,7 @@
 #include "base/counter.h"
 #include "base/pool.h"
 #include "base/slab.h"
+#include "flow/boot.h"
 #include "flow/causality.h"
 #include "flow/client.h"
 #include "flow/describe.h"
@@ -210,6 +211,7 @@ static void count_http1(struct at_talk *t)
 		return;
 	t->counted = true;
 	at_count(conns_http1, 1);
+	at_boot_complain();
 }
 
 /* Bytes went by unseen: what follows cannot be told from the middle of something. */

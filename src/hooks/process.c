@@ -30,7 +30,8 @@ __attribute__((constructor(101))) static void start(int argc, char **argv, char 
 	at_libc_resolve();
 	if (getauxval(AT_SECURE) || !is_first_copy())
 		return;
-	at_boot_start(argc > 0 ? argv[0] : NULL, (const char *const *)envp);
+	at_boot_start(argc > 0 ? (const char *const *)argv : NULL, (const char *const *)envp,
+		      (const char *)getauxval(AT_EXECFN));
 	if (!__atomic_load_n(&at_thread_live, __ATOMIC_RELAXED))
 		at_hook_dlopen_mask = ~0;
 }

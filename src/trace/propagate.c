@@ -74,7 +74,7 @@ static void add_baggage(struct lines *l, struct at_str baggage)
 size_t at_propagate_inject(unsigned set, unsigned present, const struct at_context *c,
 			   struct at_str tracestate, struct at_str baggage, char *dst, size_t cap)
 {
-	unsigned wanted = set & ~present;
+	unsigned wanted = set & ~present & (at_context_valid(c) ? ~0u : AT_PROPAGATE_BAGGAGE);
 	struct lines l = {dst, 0, cap};
 	char b3[AT_B3_MAX];
 	bool identified = wanted & AT_PROPAGATE_TRACECONTEXT && add_traceparent(&l, c);

@@ -56,8 +56,9 @@ bool at_propagate_baggage_ok(struct at_str baggage);
 
 /* Writes the header lines ("name: value\r\n"…) to send with a request: traceparent, tracestate,
  * baggage, b3 lines, those of them that `set` asks for and that are not in `present` (bits: the
- * application sent its own). Returns the length, 0 when nothing is to be sent or cap is too small
- * (then at least traceparent is tried alone). Every line ends in CRLF. */
+ * application sent its own); of an invalid context only baggage. Returns the length, 0 when nothing
+ * is to be sent or cap is too small (then at least traceparent is tried alone). Every line ends in
+ * CRLF. */
 size_t at_propagate_inject(unsigned set, unsigned present, const struct at_context *c,
 			   struct at_str tracestate, struct at_str baggage, char *dst, size_t cap);
 

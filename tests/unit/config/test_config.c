@@ -43,7 +43,9 @@ static const struct row {
 static const struct sample {
 	const char *name, *good, *bad;
 } samples[] = {
-	{"AUTOTRACE_DISABLED", "true", "yes"},
+	{"AUTOTRACE_DISABLED", "1", NULL},
+	{"AUTOTRACE_EXCLUDE", "bash", NULL},
+	{"AUTOTRACE_INCLUDE", "nginx,gunicorn*", NULL},
 	{"OTEL_SDK_DISABLED", "TRUE", "1"},
 	{"OTEL_LOG_LEVEL", "Debug", "loud"},
 	{"AUTOTRACE_LOG_LEVEL", "none", "-1"},
@@ -259,8 +261,9 @@ static void disabled_is_looked_at_first(void **state)
 	assert_true(c.disabled);
 	assert_int_equal(c.warnings, 0);
 	assert_int_equal(c.bsp_schedule_delay_ms, 5000);
-	assert_false(LOAD(&c, "OTEL_SDK_DISABLED=true", "AUTOTRACE_DISABLED=false"));
-	assert_true(c.disabled);
+	assert_false(LOAD(&c, "AUTOTRACE_DISABLED=1"));
+	assert_true(LOAD(&c, "OTEL_SDK_DISABLED=true", "AUTOTRACE_DISABLED=false"));
+	assert_true(c.sdk_disabled && !c.disabled);
 	assert_false(LOAD(&c, "OTEL_SDK_DISABLED=false", "AUTOTRACE_DISABLED=true"));
 	assert_true(LOAD(&c, "OTEL_SDK_DISABLED=false", "AUTOTRACE_DISABLED=false"));
 	assert_true(LOAD(&c, "OTEL_SDK_DISABLED=true x"));

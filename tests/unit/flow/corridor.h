@@ -84,12 +84,13 @@ static inline void settings(const char *const *more)
 	static char arena[AT_CONFIG_ARENA];
 	static const char *plain[] = {"AUTOTRACE_LINK_RULE=true", "OTEL_TRACES_EXPORTER=line",
 				      NULL};
+	static const char *const argv[] = {"test", NULL};
 	const char *envp[16] = {plain[0], plain[1]};
 	for (int i = 0; more && more[i] && i < 13; i++)
 		envp[2 + i] = more[i];
 	if (!at_thread_live) {
 		at_libc_resolve();
-		at_boot_start("test", envp);
+		at_boot_start(argv, envp, NULL);
 		assert_true(at_thread_live);
 		return;
 	}

@@ -90,6 +90,16 @@ static void injection_by_set(void **state)
 	assert_string_equal(inject(4, 0, "a=b", "", 1000), LINE_B3);
 }
 
+static void of_no_context_only_baggage_leaves(void **state)
+{
+	struct at_context none = {0};
+	char lines[200];
+	(void)state;
+	size_t n = at_propagate_inject(ALL, 0, &none, AT_STR("a=b"), AT_STR("k=v"), lines,
+				       sizeof(lines));
+	assert_true(at_str_eq(at_str(lines, n), AT_STR("baggage: k=v\r\n")));
+}
+
 static void what_the_application_sent_stays_its_own(void **state)
 {
 	(void)state;
@@ -146,6 +156,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(extraction_by_set),
 		cmocka_unit_test(injection_by_set),
+		cmocka_unit_test(of_no_context_only_baggage_leaves),
 		cmocka_unit_test(what_the_application_sent_stays_its_own),
 		cmocka_unit_test(nothing_breaks_out_of_a_line),
 		cmocka_unit_test(lines_are_whole_at_every_cap),
