@@ -3,20 +3,30 @@
  */
 #include "base/clock.h"
 
-#include <time.h>
+#include "libc/vdso.h"
 
 static uint64_t anchor; /* Unix time minus monotonic time, ns (atomic) */
 
 static uint64_t read_clock(clockid_t id)
 {
 	struct timespec t;
-	clock_gettime(id, &t);
+	at_vdso_clock(id, &t);
 	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
 uint64_t at_clock_now(void)
 {
 	return read_clock(CLOCK_MONOTONIC);
+}
+
+uint64_t at_clock_wall(void)
+{
+	return read_clock(CLOCK_REALTIME);
+}
+
+uint64_t at_clock_since_boot(void)
+{
+	return read_clock(CLOCK_BOOTTIME);
 }
 
 uint64_t at_clock_unix(uint64_t monotonic_ns)

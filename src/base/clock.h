@@ -1,6 +1,7 @@
 /*
  * Time. Spans are measured on the monotonic clock and told in Unix time by one anchor per process,
- * so a step of the wall clock never bends a duration. Any thread, any context.
+ * so a step of the wall clock never bends a duration. All of it is the kernel's time, also where
+ * the program is given another by a preload. Any thread, any context.
  */
 #ifndef AT_BASE_CLOCK_H
 #define AT_BASE_CLOCK_H
@@ -9,6 +10,12 @@
 
 /* Nanoseconds on CLOCK_MONOTONIC. */
 uint64_t at_clock_now(void);
+
+/* Nanoseconds on CLOCK_REALTIME: Unix time, as it stands now. */
+uint64_t at_clock_wall(void);
+
+/* Nanoseconds on CLOCK_BOOTTIME. */
+uint64_t at_clock_since_boot(void);
 
 /* Unix time in nanoseconds of a monotonic instant. */
 uint64_t at_clock_unix(uint64_t monotonic_ns);

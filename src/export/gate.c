@@ -76,13 +76,15 @@ static bool take(const struct timespec *until)
 void at_gate_fork_prepare(void)
 {
 	uint64_t deadline = at_clock_now() + FORK_PATIENCE;
-	struct timespec until;
 	uint64_t now;
 	while (__atomic_load_n(&expected, __ATOMIC_ACQUIRE) && (now = at_clock_now()) < deadline)
 		at_queue_wait_word(&expected, 1, deadline - now);
 	__atomic_add_fetch(&wanted, 1, __ATOMIC_ACQ_REL);
-	clock_gettime(CLOCK_REALTIME, &until);
-	until.tv_sec += (time_t)(FORK_PATIENCE / NS_PER_S);
+	now = at_clock_wall() + FORK_PATIENCE;
+	struct timespec until = {
+		.tv_sec = (time_t)(now / NS_PER_S),
+		.tv_nsec = (long)(now % NS_PER_S),
+	};
 	inside = take(&until);
 }
 

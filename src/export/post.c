@@ -10,13 +10,13 @@
  */
 #include "export/post.h"
 
-#include <time.h>
-
+#include "base/clock.h"
 #include "base/counter.h"
 #include "base/entropy.h"
 #include "export/retry.h"
 
 #define NS_PER_MS   1000000u
+#define NS_PER_S    1000000000u
 #define PACKED_CAP  (48u << 20)
 #define PACKED_KEEP (1u << 20)
 
@@ -60,7 +60,7 @@ static bool plan(struct at_post *p, const struct at_http_answer *a, uint64_t now
 {
 	if (at_retry_judge(a) != AT_RETRY_AGAIN)
 		return false;
-	uint64_t pause = at_retry_after(a->retry_after, (int64_t)time(NULL));
+	uint64_t pause = at_retry_after(a->retry_after, (int64_t)(at_clock_wall() / NS_PER_S));
 	if (!pause)
 		pause = at_retry_backoff(p->attempt, at_entropy_u64());
 	p->wait_until = now + pause;

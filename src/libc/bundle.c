@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "libc/sys.h"
+#include "libc/vdso.h"
 
 #define MAX_ERRNO       4095 /* the kernel's results from -4095 to -1 are errors */
 #define PROXY_VARIABLES 7
@@ -166,4 +167,30 @@ long at_bundle_syscall(long number, long a, long b, long c, long d, long e, long
 		return -1;
 	}
 	return rc;
+}
+
+int at_bundle_clock_gettime(clockid_t id, struct timespec *out)
+{
+	at_vdso_clock(id, out);
+	return 0;
+}
+
+int at_bundle_gettimeofday(struct timeval *out, void *zone)
+{
+	struct timespec now;
+
+	(void)zone;
+	at_vdso_clock(CLOCK_REALTIME, &now);
+	*out = (struct timeval){.tv_sec = now.tv_sec, .tv_usec = now.tv_nsec / 1000};
+	return 0;
+}
+
+time_t at_bundle_time(time_t *out)
+{
+	struct timespec now;
+
+	at_vdso_clock(CLOCK_REALTIME, &now);
+	if (out != NULL)
+		*out = now.tv_sec;
+	return now.tv_sec;
 }

@@ -12,7 +12,9 @@
 #include <dlfcn.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/time.h>
 #include <termios.h>
+#include <time.h>
 
 /* The proxy variables (http_proxy, https_proxy, all_proxy, no_proxy) as they were at start; NULL
  * for every other name. */
@@ -43,6 +45,12 @@ int at_bundle_tcgetattr(int fd, struct termios *out);
 /* fopen(3) whose descriptor no program that is executed meanwhile inherits. */
 FILE *at_bundle_fopen(const char *path, const char *mode);
 FILE *at_bundle_fopen64(const char *path, const char *mode);
+
+/* The kernel's time, also where the program is given another: a certificate is valid or not by the
+ * true date, and time-outs are true seconds. `out` of gettimeofday is not NULL. */
+int at_bundle_clock_gettime(clockid_t id, struct timespec *out);
+int at_bundle_gettimeofday(struct timeval *out, void *zone);
+time_t at_bundle_time(time_t *out);
 
 /* syscall(2) that does not pass through our own hook. */
 long at_bundle_syscall(long number, long a, long b, long c, long d, long e, long f);

@@ -1,10 +1,12 @@
 /*
- * floor.c: old names and places of functions that newer C libraries keep elsewhere.
+ * floor.c: old names and places of functions that newer C libraries keep elsewhere, and what the
+ * kernel itself brings.
  *
  * Who calls me: the table of originals while it is filled, the exporter before it starts its
- * thread, and by renaming (scripts/lower-floor, scripts/floor.names) every object that calls
- * stat(). Any thread. I own nothing. Not my job: functions of which the C library keeps an old
- * version under the same name; floor.names alone takes care of those.
+ * thread, the clock when it is first read, and by renaming (scripts/lower-floor,
+ * scripts/floor.names) every object that calls stat(). Any thread. I own nothing. Not my job:
+ * functions of which the C library keeps an old version under the same name; floor.names alone
+ * takes care of those.
  */
 #include "libc/floor.h"
 
@@ -14,6 +16,7 @@
 #include <pthread.h>
 #include <stdint.h>
 #include <string.h>
+#include <sys/auxv.h>
 
 #pragma weak dlsym
 #pragma weak pthread_key_create
@@ -51,7 +54,7 @@ bool at_floor_has_threads(void)
 	return pthread_key_create != NULL;
 }
 
-/* The tables of one loaded object; the loader has made the pointers absolute. */
+/* The tables of one loaded object. */
 struct tables {
 	ElfW(Addr) base;          /* what symbol values are relative to */
 	const ElfW(Sym) * symbol; /* DT_SYMTAB */
@@ -77,7 +80,8 @@ static uint32_t gnu_hash(const char *name)
 	return hash;
 }
 
-static bool read_tables(const struct dl_phdr_info *object, struct tables *out)
+/* The loader has made the pointers absolute, but for an object it does not own: `relative`. */
+static bool read_tables(const struct dl_phdr_info *object, bool relative, struct tables *out)
 {
 	const ElfW(Dyn) *entry = NULL;
 
@@ -87,9 +91,9 @@ static bool read_tables(const struct dl_phdr_info *object, struct tables *out)
 		if (object->dlpi_phdr[i].p_type == PT_DYNAMIC)
 			entry = (const void *)(out->base + object->dlpi_phdr[i].p_vaddr);
 	for (; entry != NULL && entry->d_tag != DT_NULL; entry++) {
-		if (entry->d_un.d_ptr < out->base)
+		if (!relative && entry->d_un.d_ptr < out->base)
 			continue;
-		const void *table = (const void *)entry->d_un.d_ptr;
+		const void *table = (const void *)(entry->d_un.d_ptr + (relative ? out->base : 0));
 
 		if (entry->d_tag == DT_SYMTAB)
 			out->symbol = table;
@@ -153,7 +157,7 @@ static int visit(struct dl_phdr_info *object, size_t size, void *arg)
 	(void)size;
 	if (!search->after_us)
 		search->after_us = holds_us(object);
-	else if (read_tables(object, &tables))
+	else if (read_tables(object, false, &tables))
 		search->found = look_up(&tables, search);
 	return search->found != NULL;
 }
@@ -177,4 +181,24 @@ void *at_floor_walk_first(const char *name)
 void *at_floor_dlsym_next(const char *name)
 {
 	return dlsym != NULL ? dlsym(RTLD_NEXT, name) : at_floor_walk_next(name);
+}
+
+void *at_floor_vdso(const char *name)
+{
+	struct search search = {.name = name, .hash = gnu_hash(name)};
+	const ElfW(Ehdr) *head = (const void *)getauxval(AT_SYSINFO_EHDR);
+	struct dl_phdr_info object = {0};
+	struct tables tables;
+
+	if (head == NULL)
+		return NULL;
+	object.dlpi_phdr = (const void *)((const char *)head + head->e_phoff);
+	object.dlpi_phnum = head->e_phnum;
+	object.dlpi_addr = (ElfW(Addr))head;
+	for (int i = 0; i < object.dlpi_phnum; i++)
+		if (object.dlpi_phdr[i].p_type == PT_LOAD) {
+			object.dlpi_addr -= object.dlpi_phdr[i].p_vaddr;
+			break;
+		}
+	return read_tables(&object, true, &tables) ? look_up(&tables, &search) : NULL;
 }

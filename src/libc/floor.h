@@ -28,6 +28,10 @@ void *at_floor_walk_next(const char *name);
  * find its own symbols in itself it looks there first. */
 void *at_floor_walk_first(const char *name);
 
+/* A function of the object that the kernel puts into each process (vdso(7)); NULL when there is
+ * none, as under valgrind. Any thread, any context. */
+void *at_floor_vdso(const char *name);
+
 /* Whether this process has pthread_create() and its kin. If not, the bundle must not be called. */
 bool at_floor_has_threads(void);
 

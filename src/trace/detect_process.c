@@ -6,8 +6,9 @@
 
 #include <limits.h>
 #include <sys/auxv.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "base/clock.h"
 
 static struct at_str base_name(struct at_str path)
 {
@@ -155,14 +156,12 @@ static bool started(const struct at_detect *d, uint64_t *ret_ms)
 
 static void detect_creation(struct at_detect *d)
 {
-	struct timespec now, up;
 	uint64_t since_boot;
 	char text[24];
-	if (!started(d, &since_boot) || clock_gettime(CLOCK_REALTIME, &now) != 0 ||
-	    clock_gettime(CLOCK_BOOTTIME, &up) != 0)
+	if (!started(d, &since_boot))
 		return;
-	uint64_t now_ms = (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-	uint64_t up_ms = (uint64_t)up.tv_sec * 1000 + (uint64_t)up.tv_nsec / 1000000;
+	uint64_t now_ms = at_clock_wall() / 1000000;
+	uint64_t up_ms = at_clock_since_boot() / 1000000;
 	if (now_ms < up_ms || since_boot > up_ms)
 		return;
 	write_time(text, now_ms - up_ms + since_boot);

@@ -38,6 +38,18 @@ static void instants_are_told_in_unix_time(void **state)
 	assert_true(at_clock_unix(start + 5000) - at_clock_unix(start) == 5000);
 }
 
+static void other_clocks_are_the_kernels(void **state)
+{
+	struct timespec boot;
+	(void)state;
+	uint64_t before = wall();
+	uint64_t told = at_clock_wall();
+	assert_true(before / 1000000000u <= told / 1000000000u && told <= wall() + 1000000);
+	clock_gettime(CLOCK_BOOTTIME, &boot);
+	assert_true(at_clock_since_boot() / 1000000000u >= (uint64_t)boot.tv_sec);
+	assert_true(at_clock_since_boot() >= at_clock_now() - 1000000000u);
+}
+
 static void *draw(void *place)
 {
 	*(uint64_t *)place = at_entropy_u64();
@@ -125,6 +137,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(instants_are_told_in_unix_time),
+		cmocka_unit_test(other_clocks_are_the_kernels),
 		cmocka_unit_test(threads_draw_different_numbers),
 		cmocka_unit_test(a_child_parts_ways_with_its_parent),
 		cmocka_unit_test(counters_have_words_and_losses_are_summed),

@@ -112,6 +112,21 @@ static void system_calls_set_errno(void **state)
 	assert_int_equal(errno, EBADF);
 }
 
+static void the_time_is_the_kernels(void **state)
+{
+	struct timespec now;
+	struct timeval day;
+	time_t told, before = time(NULL);
+
+	(void)state;
+	assert_int_equal(at_bundle_clock_gettime(CLOCK_REALTIME, &now), 0);
+	assert_int_equal(at_bundle_gettimeofday(&day, NULL), 0);
+	assert_int_equal(at_bundle_time(&told), told);
+	assert_int_equal(at_bundle_time(NULL) >= told, 1);
+	assert_true(before <= now.tv_sec && now.tv_sec <= day.tv_sec && day.tv_sec <= told);
+	assert_true(told - before < 10 && day.tv_usec >= 0 && day.tv_usec < 1000000);
+}
+
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
@@ -123,6 +138,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(no_terminal_to_ask_at),
 		cmocka_unit_test(files_are_not_inherited),
 		cmocka_unit_test(system_calls_set_errno),
+		cmocka_unit_test(the_time_is_the_kernels),
 	};
 	char *environment[] = {"http_proxy=http://first:3128",
 			       "no_proxy=",

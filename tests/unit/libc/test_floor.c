@@ -12,9 +12,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <unistd.h>
 
 #include "libc/floor.h"
+#include "libc/vdso.h"
 
 static const char *const names[] = {
 #define AT_CALL(ret, name, params, args, raw) #name,
@@ -69,6 +71,29 @@ static void stat_answers_like_stat(void **state)
 	assert_int_equal(errno, ENOENT);
 }
 
+/* A machine without a vDSO is possible, but none that runs these tests. */
+static void vdso_has_a_clock(void **state)
+{
+	struct timespec before, ours = {0}, after;
+	int (*fn)(clockid_t, struct timespec *) =
+		(int (*)(clockid_t, struct timespec *))at_floor_vdso("__vdso_clock_gettime");
+
+	(void)state;
+	assert_null(at_floor_vdso("no_function_has_this_name"));
+	if (fn == NULL) {
+		assert_true(getauxval(AT_SYSINFO_EHDR) == 0);
+		print_message("no vDSO here: the system call is asked\n");
+	}
+	clock_gettime(CLOCK_MONOTONIC, &before);
+	if (fn != NULL)
+		assert_int_equal(fn(CLOCK_MONOTONIC, &ours), 0);
+	at_vdso_clock(CLOCK_MONOTONIC, &after);
+	assert_true(fn == NULL || (before.tv_sec <= ours.tv_sec && ours.tv_sec <= after.tv_sec));
+	assert_true(after.tv_sec - before.tv_sec < 10);
+	at_vdso_clock(12345, &after);
+	assert_true(after.tv_sec == 0 && after.tv_nsec == 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -76,6 +101,7 @@ int main(void)
 		cmocka_unit_test(walk_does_not_find_what_is_not_there),
 		cmocka_unit_test(threads_are_there),
 		cmocka_unit_test(stat_answers_like_stat),
+		cmocka_unit_test(vdso_has_a_clock),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
