@@ -13,7 +13,8 @@
 __thread struct at_thread at_thread_self __attribute__((tls_model("initial-exec")));
 uint32_t at_thread_live;
 
-/* What the new thread is to run. There is one thread of ours per process: no two starts at once. */
+/* What the new thread is to run. The worker starts once, look-ups are started by the worker, one
+ * at a time, each when the thread before it has run: no two starts at once. */
 struct start {
 	void *(*main)(void *);
 	void *arg;

@@ -64,8 +64,8 @@ void at_health_set(struct at_health *h, long state, const char *text)
 		return;
 	}
 	if (before != AT_HEALTH_GOOD)
-		at_log(AT_LOG_INFO, "%s: %s accepts spans again after %lu failures", h->name,
-		       h->where, (unsigned long)h->failures);
+		at_log(AT_LOG_INFO, "%s: %s accepts spans again after %lu failure%s", h->name,
+		       h->where, (unsigned long)h->failures, h->failures == 1 ? "" : "s");
 	h->failures = 0;
 }
 

@@ -1,6 +1,7 @@
 /*
  * Fed by the exporters that speak HTTP, feeds the network. Owns libcurl: the multi handle and an
- * easy handle for each client. Not my job: whether and when to try again (post.c).
+ * easy handle for each client (http_easy.c sets it up, http_take.c takes what comes). Not my job:
+ * whether and when to try again (post.c).
  *
  * libcurl and OpenSSL work inside the gate (gate.h); we wait for the network and for names outside.
  * A forked child leaves the parent's handles as they are (to close them would end the parent's TLS
@@ -8,25 +9,31 @@
  */
 #include "export/http.h"
 
-#include <curl/curl.h>
 #include <openssl/crypto.h>
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "base/log.h"
+#include "base/clock.h"
 #include "export/gate.h"
-#include "export/http_header.h"
-#include "export/out.h"
+#include "export/http_easy.h"
+#include "export/http_take.h"
+#include "export/lookup.h"
 #include "export/resolve.h"
 #include "export/socket.h"
 #include "libc/floor.h"
 
-#define ANSWER_MAX (4u << 20)
-/* Memory that the body of an answer keeps. */
-#define ANSWER_KEEP (64u << 10)
 #define NS_PER_MS   1000000u
 #define CONNECTIONS 4
-#define HEADER_MAX  8192
+
+/* While a name is looked up, see this often whether the time for it is over. */
+#define GLANCE (50u * NS_PER_MS)
+
+/* What of a client's addresses wants to be looked up anew. */
+#define DESTINATION 1u
+#define PROXY       2u
+
+/* rest --start--> looking --addresses known--> flying --answer, or none--> rest */
+enum phase { AT_REST, LOOKING, FLYING };
 
 struct at_http {
 	CURL *easy;     /* NULL: make one */
@@ -35,79 +42,55 @@ struct at_http {
 	struct curl_slist *plain;     /* headers of a plain body */
 	struct curl_slist *gzip;      /* and of a compressed one */
 	struct curl_slist *addresses; /* CURLOPT_RESOLVE */
-	bool look_again;              /* the last transfer failed: addresses may have changed */
-	bool flying;                  /* a transfer is under way */
-	struct at_out body;           /* of the answer */
-	char error[CURL_ERROR_SIZE];  /* libcurl's words */
+	unsigned stale;               /* the last transfer failed: addresses may have changed */
+	enum phase phase;             /* of the transfer */
+	struct at_str out;            /* the body to send */
+	bool packed;                  /* it is compressed */
+	uint64_t until; /* when the transfer is given up, monotonic ns; UINT64_MAX: never */
+	struct at_http_take take;    /* what came of the answer */
+	char error[CURL_ERROR_SIZE]; /* libcurl's words */
 	struct at_http_answer answer;
 };
 
 static struct {
-	CURLM *multi;   /* all transfers */
-	unsigned epoch; /* counts multi handles: older ones are left behind */
-	bool ready;     /* libcurl is initialised */
+	CURLM *multi;     /* all transfers */
+	unsigned epoch;   /* counts multi handles: older ones are left behind */
+	bool ready;       /* libcurl is initialised */
+	unsigned lookers; /* clients in the phase looking */
 } state;
 
-/* The lists of authorities of the distributions. */
-static const char *const authorities[] = {
-	"/etc/ssl/certs/ca-certificates.crt", /* Debian, Ubuntu, Alpine, Arch */
-	"/etc/pki/tls/certs/ca-bundle.crt",   /* Fedora, RHEL, Amazon */
-	"/etc/ssl/ca-bundle.pem",             /* SUSE */
-	"/etc/ssl/cert.pem",
-};
-
-static const struct {
+static const struct fault {
 	CURLcode code;
 	enum at_http_fault fault;
+	const char *words; /* better ones than libcurl's, or NULL */
 } faults[] = {
-	{CURLE_OK, AT_HTTP_ANSWERED},
-	{CURLE_COULDNT_RESOLVE_PROXY, AT_HTTP_UNREACHABLE},
-	{CURLE_COULDNT_RESOLVE_HOST, AT_HTTP_UNREACHABLE},
-	{CURLE_COULDNT_CONNECT, AT_HTTP_UNREACHABLE},
-	{CURLE_OPERATION_TIMEDOUT, AT_HTTP_BROKEN},
-	{CURLE_SEND_ERROR, AT_HTTP_BROKEN},
-	{CURLE_RECV_ERROR, AT_HTTP_BROKEN},
-	{CURLE_GOT_NOTHING, AT_HTTP_BROKEN},
-	{CURLE_PARTIAL_FILE, AT_HTTP_BROKEN},
-	{CURLE_SSL_CONNECT_ERROR, AT_HTTP_BROKEN},
-	{CURLE_PEER_FAILED_VERIFICATION, AT_HTTP_UNTRUSTED},
-	{CURLE_SSL_CERTPROBLEM, AT_HTTP_UNTRUSTED},
-	{CURLE_SSL_CACERT_BADFILE, AT_HTTP_UNTRUSTED},
-	{CURLE_SSL_ISSUER_ERROR, AT_HTTP_UNTRUSTED},
-	{CURLE_URL_MALFORMAT, AT_HTTP_BAD_SETTING},
-	{CURLE_OUT_OF_MEMORY, AT_HTTP_BROKEN},
+	{CURLE_OK, AT_HTTP_ANSWERED, NULL},
+	{CURLE_COULDNT_RESOLVE_PROXY, AT_HTTP_UNREACHABLE, NULL},
+	{CURLE_COULDNT_RESOLVE_HOST, AT_HTTP_UNREACHABLE, NULL},
+	{CURLE_COULDNT_CONNECT, AT_HTTP_UNREACHABLE, NULL},
+	{CURLE_OPERATION_TIMEDOUT, AT_HTTP_BROKEN, NULL},
+	{CURLE_SEND_ERROR, AT_HTTP_BROKEN, NULL},
+	{CURLE_RECV_ERROR, AT_HTTP_BROKEN, NULL},
+	{CURLE_GOT_NOTHING, AT_HTTP_BROKEN, NULL},
+	{CURLE_PARTIAL_FILE, AT_HTTP_BROKEN, NULL},
+	{CURLE_SSL_CONNECT_ERROR, AT_HTTP_BROKEN, NULL},
+	{CURLE_PEER_FAILED_VERIFICATION, AT_HTTP_UNTRUSTED, NULL},
+	{CURLE_SSL_CERTPROBLEM, AT_HTTP_UNTRUSTED, NULL},
+	{CURLE_SSL_CACERT_BADFILE, AT_HTTP_UNTRUSTED, NULL},
+	{CURLE_SSL_ISSUER_ERROR, AT_HTTP_UNTRUSTED, NULL},
+	{CURLE_URL_MALFORMAT, AT_HTTP_BAD_SETTING, NULL},
+	{CURLE_OUT_OF_MEMORY, AT_HTTP_BROKEN, "no memory, or a line of its head that is too long"},
+	{CURLE_UNSUPPORTED_PROTOCOL, AT_HTTP_GARBAGE,
+	 "what answers is not HTTP/1.1 (OTLP over gRPC has a port of its own)"},
 };
 
-static enum at_http_fault fault_of(CURLcode code)
+static const struct fault *fault_of(CURLcode code)
 {
+	static const struct fault other = {CURLE_OK, AT_HTTP_GARBAGE, NULL};
 	for (size_t i = 0; i < sizeof(faults) / sizeof(faults[0]); i++)
 		if (faults[i].code == code)
-			return faults[i].fault;
-	return AT_HTTP_GARBAGE;
-}
-
-/* ---- what libcurl calls ---- */
-
-static curl_socket_t open_socket(void *unused, curlsocktype purpose, struct curl_sockaddr *a)
-{
-	(void)unused;
-	(void)purpose;
-	int fd = at_socket_open(a->family, a->socktype, a->protocol);
-	return fd < 0 ? CURL_SOCKET_BAD : fd;
-}
-
-static int close_socket(void *unused, curl_socket_t fd)
-{
-	(void)unused;
-	at_socket_close(fd);
-	return 0;
-}
-
-static size_t take_body(char *p, size_t size, size_t n, void *client)
-{
-	struct at_http *h = client;
-	at_out_bytes(&h->body, p, size * n);
-	return h->body.failed ? 0 : size * n;
+			return &faults[i];
+	return &other;
 }
 
 /* ---- setting up ---- */
@@ -127,44 +110,11 @@ static bool start_curl(bool tls)
 	return state.multi != NULL;
 }
 
-static void set_tls(CURL *e, const struct at_http_options *o)
-{
-	curl_easy_setopt(e, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
-	for (size_t i = 0; i < sizeof(authorities) / sizeof(authorities[0]); i++)
-		if (access(authorities[i], R_OK) == 0) {
-			curl_easy_setopt(e, CURLOPT_CAINFO, authorities[i]);
-			break;
-		}
-	if (o->certificate.n)
-		curl_easy_setopt(e, CURLOPT_CAINFO, o->certificate.p);
-	if (o->client_certificate.n)
-		curl_easy_setopt(e, CURLOPT_SSLCERT, o->client_certificate.p);
-	if (o->client_key.n)
-		curl_easy_setopt(e, CURLOPT_SSLKEY, o->client_key.p);
-}
-
 static bool set_easy(struct at_http *h)
 {
-	CURL *e = curl_easy_init();
-	h->easy = e;
+	h->easy = at_http_easy_open(&h->options, &h->take, h->error, h);
 	h->epoch = state.epoch;
-	if (!e)
-		return false;
-	curl_easy_setopt(e, CURLOPT_URL, h->options.url.p);
-	curl_easy_setopt(e, CURLOPT_PRIVATE, h);
-	curl_easy_setopt(e, CURLOPT_POST, 1L);
-	curl_easy_setopt(e, CURLOPT_NOSIGNAL, 1L);
-	curl_easy_setopt(e, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
-	curl_easy_setopt(e, CURLOPT_PROTOCOLS_STR, "http,https");
-	curl_easy_setopt(e, CURLOPT_USERAGENT, h->options.user_agent);
-	curl_easy_setopt(e, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
-	curl_easy_setopt(e, CURLOPT_OPENSOCKETFUNCTION, open_socket);
-	curl_easy_setopt(e, CURLOPT_CLOSESOCKETFUNCTION, close_socket);
-	curl_easy_setopt(e, CURLOPT_WRITEFUNCTION, take_body);
-	curl_easy_setopt(e, CURLOPT_WRITEDATA, h);
-	curl_easy_setopt(e, CURLOPT_ERRORBUFFER, h->error);
-	set_tls(e, &h->options);
-	return true;
+	return h->easy != NULL;
 }
 
 /* A descriptor of ours has become somebody else's: everything that may use it is left behind. */
@@ -177,26 +127,6 @@ static void check_sockets(void)
 	start_curl(false);
 }
 
-static struct curl_slist *plain_headers(const struct at_http_options *o)
-{
-	char line[HEADER_MAX] = "Content-Type: ";
-	struct at_str list = o->headers;
-	strncat(line, o->content_type, sizeof(line) - strlen(line) - 1);
-	struct curl_slist *s = curl_slist_append(NULL, line);
-	s = curl_slist_append(s, "Expect:");
-	while (at_http_header_next(&list, line, sizeof(line)))
-		s = curl_slist_append(s, line);
-	return s;
-}
-
-static struct curl_slist *gzip_headers(const struct curl_slist *plain)
-{
-	struct curl_slist *s = curl_slist_append(NULL, "Content-Encoding: gzip");
-	for (; plain; plain = plain->next)
-		s = curl_slist_append(s, plain->data);
-	return s;
-}
-
 struct at_http *at_http_open(const struct at_http_options *o)
 {
 	struct at_http *h = calloc(1, sizeof(*h));
@@ -206,11 +136,10 @@ struct at_http *at_http_open(const struct at_http_options *o)
 	if (!h)
 		return NULL;
 	h->options = *o;
-	h->body.cap = ANSWER_MAX;
 	bool ok = start_curl(tls);
 	if (ok) {
-		h->plain = plain_headers(o);
-		h->gzip = gzip_headers(h->plain);
+		h->plain = at_http_easy_headers(o);
+		h->gzip = at_http_easy_gzip(h->plain);
 		ok = set_easy(h);
 	}
 	if (ok)
@@ -221,47 +150,67 @@ struct at_http *at_http_open(const struct at_http_options *o)
 	return NULL;
 }
 
-/* ---- addresses ---- */
-
-static void add_address(struct at_http *h, struct at_str text)
-{
-	if (text.n)
-		h->addresses = curl_slist_append(h->addresses, text.p);
-}
-
-/* Looks up the destination and the proxy; false when neither has an address. */
-static bool find_addresses(struct at_http *h)
-{
-	struct at_resolve_target e;
-	struct at_str text;
-	const char *error = "malformed URL";
-	curl_slist_free_all(h->addresses);
-	h->addresses = NULL;
-	if (!at_resolve_read_url(&e, h->options.url))
-		return false;
-	const char *proxy = at_resolve_proxy(e.scheme);
-	bool found = at_resolve(&e, h->look_again, &text, &error);
-	add_address(h, text);
-	if (proxy && at_resolve_read_url(&e, at_str_c(proxy)) &&
-	    at_resolve(&e, h->look_again, &text, &error)) {
-		found = true;
-		add_address(h, text);
-	}
-	h->look_again = false;
-	h->answer.error = error;
-	return found;
-}
-
 /* ---- transfers ---- */
+
+static void enter(struct at_http *h, enum phase phase)
+{
+	state.lookers += (phase == LOOKING) - (h->phase == LOOKING);
+	h->phase = phase;
+}
 
 static void fail(struct at_http *h, enum at_http_fault fault, const char *error)
 {
-	h->flying = false;
-	h->look_again = true;
+	enter(h, AT_REST);
+	h->stale = DESTINATION | PROXY;
 	h->answer = (struct at_http_answer){.fault = fault, .error = error};
 }
 
-static void launch(struct at_http *h, struct at_str body, bool gzip, uint64_t timeout_ms)
+/* Adds the addresses of a URL's host to the list. */
+static enum at_resolve_state find(struct at_http *h, struct at_str url, unsigned which)
+{
+	struct at_resolve_target e;
+	struct at_str text;
+	h->answer.error = "malformed URL";
+	if (!at_resolve_read_url(&e, url))
+		return AT_RESOLVE_FAILED;
+	enum at_resolve_state found =
+		at_resolve(&e, (h->stale & which) != 0, &text, &h->answer.error);
+	if (found != AT_RESOLVE_BUSY)
+		h->stale &= ~which;
+	if (found == AT_RESOLVE_FOUND && text.n)
+		h->addresses = curl_slist_append(h->addresses, text.p);
+	return found;
+}
+
+/* Of the destination and of the proxy; one of them is enough. */
+static enum at_resolve_state find_addresses(struct at_http *h)
+{
+	struct at_resolve_target e;
+	enum at_resolve_state found[2] = {AT_RESOLVE_FAILED, AT_RESOLVE_FAILED};
+	const char *proxy = NULL;
+	curl_slist_free_all(h->addresses);
+	h->addresses = NULL;
+	if (at_resolve_read_url(&e, h->options.url))
+		proxy = at_resolve_proxy(e.scheme);
+	if (proxy)
+		found[0] = find(h, at_str_c(proxy), PROXY);
+	if (found[0] != AT_RESOLVE_BUSY)
+		found[1] = find(h, h->options.url, DESTINATION);
+	if (found[0] == AT_RESOLVE_BUSY || found[1] == AT_RESOLVE_BUSY)
+		return AT_RESOLVE_BUSY;
+	return found[0] == AT_RESOLVE_FOUND ? AT_RESOLVE_FOUND : found[1];
+}
+
+/* Milliseconds, at least one; 0: no limit. */
+static long time_left(const struct at_http *h, uint64_t now)
+{
+	if (h->until == UINT64_MAX)
+		return 0;
+	uint64_t ms = h->until > now ? (h->until - now) / NS_PER_MS : 0;
+	return ms > INT32_MAX ? INT32_MAX : ms ? (long)ms : 1;
+}
+
+static void launch(struct at_http *h, uint64_t now)
 {
 	check_sockets();
 	if (!h->easy || h->epoch != state.epoch)
@@ -271,28 +220,52 @@ static void launch(struct at_http *h, struct at_str body, bool gzip, uint64_t ti
 		return;
 	}
 	CURL *e = h->easy;
-	long limit = timeout_ms > INT32_MAX ? INT32_MAX : (long)timeout_ms;
+	long limit = time_left(h, now);
 	h->error[0] = 0;
-	at_out_reset(&h->body, ANSWER_KEEP);
-	curl_easy_setopt(e, CURLOPT_HTTPHEADER, gzip ? h->gzip : h->plain);
+	at_http_take_begin(&h->take);
+	curl_easy_setopt(e, CURLOPT_HTTPHEADER, h->packed ? h->gzip : h->plain);
 	curl_easy_setopt(e, CURLOPT_RESOLVE, h->addresses);
-	curl_easy_setopt(e, CURLOPT_POSTFIELDS, body.p);
-	curl_easy_setopt(e, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)body.n);
+	curl_easy_setopt(e, CURLOPT_POSTFIELDS, h->out.p);
+	curl_easy_setopt(e, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)h->out.n);
 	curl_easy_setopt(e, CURLOPT_TIMEOUT_MS, limit);
 	curl_easy_setopt(e, CURLOPT_CONNECTTIMEOUT_MS, limit);
 	if (curl_multi_add_handle(state.multi, e) == CURLM_OK)
-		h->flying = true;
+		enter(h, FLYING);
 	else
 		fail(h, AT_HTTP_BROKEN, "no memory");
 }
 
+/* Launches as soon as the addresses are known. */
+static void look(struct at_http *h)
+{
+	uint64_t now = at_clock_now();
+	enum at_resolve_state found = find_addresses(h);
+	if (found == AT_RESOLVE_FOUND)
+		launch(h, now);
+	else if (found == AT_RESOLVE_FAILED)
+		fail(h, AT_HTTP_UNREACHABLE, h->answer.error);
+	else if (now >= h->until)
+		fail(h, AT_HTTP_UNREACHABLE, "no answer to the look-up of its name");
+}
+
 void at_http_start(struct at_http *h, struct at_str body, bool gzip, uint64_t timeout_ms)
 {
-	if (!find_addresses(h)) {
-		fail(h, AT_HTTP_UNREACHABLE, h->answer.error);
-		return;
-	}
-	launch(h, body, gzip, timeout_ms);
+	h->out = body;
+	h->packed = gzip;
+	h->until = timeout_ms ? at_clock_now() + timeout_ms * NS_PER_MS : UINT64_MAX;
+	enter(h, LOOKING);
+	look(h);
+}
+
+/* Why the transfer is no answer, for people. */
+static const char *words_of(const struct at_http *h, CURLcode code)
+{
+	const char *words = at_http_take_limit(&h->take);
+	if (!words)
+		words = fault_of(code)->words;
+	if (!words)
+		words = h->error[0] ? h->error : curl_easy_strerror(code);
+	return words;
 }
 
 static void land(struct at_http *h, CURLcode code)
@@ -300,19 +273,20 @@ static void land(struct at_http *h, CURLcode code)
 	struct at_http_answer *a = &h->answer;
 	struct curl_header *header;
 	char *type = NULL;
-	h->flying = false;
-	*a = (struct at_http_answer){.fault = fault_of(code)};
 	if (code != CURLE_OK) {
-		a->error = h->error[0] ? h->error : curl_easy_strerror(code);
-		if (h->body.failed)
-			a->error = "the answer is larger than 4 MiB";
-		h->look_again = true;
+		fail(h, fault_of(code)->fault, words_of(h, code));
 		return;
 	}
+	if (h->take.in_head) {
+		fail(h, AT_HTTP_BROKEN, "the answer ended within its head");
+		return;
+	}
+	enter(h, AT_REST);
+	*a = (struct at_http_answer){.fault = AT_HTTP_ANSWERED};
 	curl_easy_getinfo(h->easy, CURLINFO_RESPONSE_CODE, &a->status);
 	curl_easy_getinfo(h->easy, CURLINFO_CONTENT_TYPE, &type);
 	a->type = at_str_c(type);
-	a->body = at_str(h->body.p, h->body.n);
+	a->body = at_str(h->take.body.p, h->take.body.n);
 	if (curl_easy_header(h->easy, "Retry-After", 0, CURLH_HEADER, -1, &header) == CURLHE_OK)
 		a->retry_after = at_str_c(header->value);
 }
@@ -334,20 +308,30 @@ static void perform(void)
 	}
 }
 
-const struct at_http_answer *at_http_step(struct at_http *h)
+static void fly(struct at_http *h)
 {
-	if (!h->flying)
-		return &h->answer;
 	check_sockets();
 	if (h->epoch != state.epoch)
 		fail(h, AT_HTTP_BROKEN, "the connection's descriptor was closed by the program");
 	else
 		perform();
-	return h->flying ? NULL : &h->answer;
+}
+
+const struct at_http_answer *at_http_step(struct at_http *h)
+{
+	if (h->phase == LOOKING)
+		look(h);
+	else if (h->phase == FLYING)
+		fly(h);
+	return h->phase == AT_REST ? &h->answer : NULL;
 }
 
 void at_http_wait(uint64_t timeout_ns)
 {
+	if (state.lookers) {
+		at_lookup_wait(timeout_ns < GLANCE ? timeout_ns : GLANCE);
+		return;
+	}
 	uint64_t ms = timeout_ns / NS_PER_MS + 1;
 	bool inside = at_gate_pause();
 	if (state.multi)
@@ -360,6 +344,7 @@ void at_http_wait(uint64_t timeout_ns)
 void at_http_fork_child(void)
 {
 	state.multi = NULL;
+	state.lookers = 0;
 	at_socket_forget();
-	at_resolve_after_fork();
+	at_lookup_after_fork();
 }

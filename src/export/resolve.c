@@ -1,18 +1,18 @@
 /*
- * Fed by http.c, asks getaddrinfo. Owns the addresses known, a few entries that survive fork.
+ * Fed by http.c, asks lookup.c. Owns the addresses known, a few entries that survive fork.
  */
 #include "export/resolve.h"
 
 #include <arpa/inet.h>
-#include <netdb.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
 
-#include "export/gate.h"
+#include "export/lookup.h"
 #include "libc/bundle.h"
 
 #define KNOWN         4
-#define HOST_MAX      256
+#define HOST_MAX      AT_LOOKUP_HOST_MAX
+#define KEY_MAX       (HOST_MAX + 16)
 #define TEXT_MAX      768
 #define ADDRESSES_MAX 8
 
@@ -23,9 +23,13 @@ static struct known {
 	size_t n;            /* bytes of all */
 } known[KNOWN];
 
-static bool looking;      /* inside getaddrinfo (atomic) */
-static bool no_look_ups;  /* for good: see at_resolve_after_fork */
 static unsigned replaced; /* counts entries, to find the one to overwrite */
+
+/* What the look-up that was last begun is for. */
+static struct {
+	char text[KEY_MAX]; /* "host:port:" */
+	size_t n;           /* bytes of it */
+} asked;
 
 bool at_resolve_read_url(struct at_resolve_target *e, struct at_str url)
 {
@@ -113,52 +117,65 @@ static struct known *find(const char *key, size_t key_len)
 	return NULL;
 }
 
-static const char *look_up(const char *host, const char *key, size_t key_len, struct known *k)
+/* Keeps what the look-up that is done has found; why it found nothing, or NULL. */
+static const char *harvest(void)
 {
-	struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM};
-	struct addrinfo *list = NULL;
-	__atomic_store_n(&looking, true, __ATOMIC_RELEASE);
-	bool inside = at_gate_pause();
-	int rc = getaddrinfo(host, NULL, &hints, &list);
-	at_gate_resume(inside);
-	__atomic_store_n(&looking, false, __ATOMIC_RELEASE);
-	if (rc != 0)
-		return gai_strerror(rc);
-	remember(list, key, key_len, k ? k : &known[replaced++ % KNOWN]);
+	const char *error;
+	struct addrinfo *list = at_lookup_take(&error);
+	struct known *k = find(asked.text, asked.n);
+	if (list)
+		remember(list, asked.text, asked.n, k ? k : &known[replaced++ % KNOWN]);
 	freeaddrinfo(list);
-	return NULL;
+	return error;
 }
 
-bool at_resolve(const struct at_resolve_target *e, bool again, struct at_str *ret,
-		const char **ret_error)
+/* Goes on looking up what `key` is for. False: it takes longer. True: it is over, *ret_error says
+ * how (NULL: well). */
+static bool look_up(const char *host, const char *key, size_t key_len, const char **ret_error)
+{
+	for (;;) {
+		enum at_lookup now = at_lookup_state();
+		if (now == AT_LOOKUP_BUSY)
+			return false;
+		if (now == AT_LOOKUP_DONE) {
+			bool ours = asked.n == key_len && memcmp(asked.text, key, key_len) == 0;
+			*ret_error = harvest();
+			if (ours)
+				return true;
+		}
+		asked.n = key_len;
+		memcpy(asked.text, key, key_len);
+		*ret_error = "no address known";
+		if (!at_lookup_start(host))
+			return true;
+	}
+}
+
+enum at_resolve_state at_resolve(const struct at_resolve_target *e, bool again, struct at_str *ret,
+				 const char **ret_error)
 {
 	char host[HOST_MAX];
-	char key[HOST_MAX + 16];
+	char key[KEY_MAX];
 	*ret = AT_STR_NONE;
 	memcpy(host, e->host.p, e->host.n);
 	host[e->host.n] = 0;
 	if (is_local(e->host) || is_address(host))
-		return true;
+		return AT_RESOLVE_FOUND;
 	size_t n = e->host.n;
 	memcpy(key, host, n);
 	key[n++] = ':';
 	n += at_dec_encode(key + n, e->port);
 	key[n++] = ':';
 	struct known *k = find(key, n);
-	if ((!k || again) && !no_look_ups) {
-		const char *error = look_up(host, key, n, k);
-		if (error && !k) {
-			*ret_error = error;
-			return false;
-		}
+	if (!k || again) {
+		if (!look_up(host, key, n, ret_error))
+			return AT_RESOLVE_BUSY;
 		k = find(key, n);
 	}
-	if (!k) {
-		*ret_error = "no address known";
-		return false;
-	}
+	if (!k)
+		return AT_RESOLVE_FAILED;
 	*ret = at_str(k->text, k->n);
-	return true;
+	return AT_RESOLVE_FOUND;
 }
 
 const char *at_resolve_proxy(struct at_str scheme)
@@ -175,11 +192,4 @@ const char *at_resolve_proxy(struct at_str scheme)
 			return value;
 	}
 	return NULL;
-}
-
-void at_resolve_after_fork(void)
-{
-	if (__atomic_load_n(&looking, __ATOMIC_ACQUIRE))
-		no_look_ups = true;
-	looking = false;
 }

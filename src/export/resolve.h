@@ -17,18 +17,20 @@ struct at_resolve_target {
 /* False when the text is no URL with a host. Without "scheme://" in front, http is meant. */
 bool at_resolve_read_url(struct at_resolve_target *e, struct at_str url);
 
+enum at_resolve_state {
+	AT_RESOLVE_FOUND,
+	AT_RESOLVE_FAILED, /* no address */
+	AT_RESOLVE_BUSY    /* it is being looked up: ask again (with the same arguments) */
+};
+
 /* "host:port:address,address…" as CURLOPT_RESOLVE takes it, NUL-terminated, valid until the next
  * call for another host; empty when the host is an address already or means this machine. The name
- * is looked up when it is not known, or when `again` is set. False when it cannot be found;
- * *ret_error says why. */
-bool at_resolve(const struct at_resolve_target *e, bool again, struct at_str *ret,
-		const char **ret_error);
+ * is looked up when it is not known, or when `again` is set; what was known before serves when that
+ * fails. Not found: *ret_error says why. Never waits, but for want of a thread (lookup.h). */
+enum at_resolve_state at_resolve(const struct at_resolve_target *e, bool again, struct at_str *ret,
+				 const char **ret_error);
 
 /* The proxy of the environment for URLs of this scheme, or NULL; no_proxy is not considered. */
 const char *at_resolve_proxy(struct at_str scheme);
-
-/* In a forked child: keeps what is known. When the parent was just looking up a name the child
- * never looks up any: the C library's locks may be taken for good. */
-void at_resolve_after_fork(void);
 
 #endif

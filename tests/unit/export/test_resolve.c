@@ -4,9 +4,12 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
+#include "export/lookup.h"
 #include "export/resolve.h"
 
 static void test_endpoints(void **state)
@@ -50,7 +53,7 @@ static void test_no_look_up(void **state)
 		struct at_resolve_target e = {AT_STR("http"), at_str_c(names[i]), 4318};
 		struct at_str text = AT_STR("x");
 		const char *error = NULL;
-		assert_true(at_resolve(&e, true, &text, &error));
+		assert_int_equal(at_resolve(&e, true, &text, &error), AT_RESOLVE_FOUND);
 		assert_int_equal(text.n, 0);
 	}
 }
@@ -61,17 +64,65 @@ static void test_unknown(void **state)
 	struct at_resolve_target e = {AT_STR("http"), AT_STR("no-such-host.invalid"), 4318};
 	struct at_str text;
 	const char *error = NULL;
+	enum at_resolve_state found = AT_RESOLVE_BUSY;
 	(void)state;
-	assert_false(at_resolve(&e, false, &text, &error));
+	for (int i = 0; i < 3000 && found == AT_RESOLVE_BUSY; i++) {
+		found = at_resolve(&e, false, &text, &error);
+		at_lookup_wait(10000000);
+	}
+	assert_int_equal(found, AT_RESOLVE_FAILED);
 	assert_non_null(error);
+}
+
+static enum at_resolve_state resolve(const char *host, unsigned port, struct at_str *text)
+{
+	struct at_resolve_target e = {AT_STR("http"), at_str_c(host), port};
+	const char *error = NULL;
+	enum at_resolve_state found;
+	do {
+		at_lookup_wait(UINT64_MAX);
+		found = at_resolve(&e, false, text, &error);
+	} while (found == AT_RESOLVE_BUSY);
+	return found;
+}
+
+/* Nobody waits for the result of a look-up any more: it is kept, and is in nobody's way. */
+static void test_given_up(void **state)
+{
+	struct at_resolve_target e = {AT_STR("http"), AT_STR("gone.invalid"), 80};
+	struct at_str text;
+	const char *error = NULL;
+	(void)state;
+	assert_int_equal(at_resolve(&e, false, &text, &error), AT_RESOLVE_BUSY);
+	assert_int_equal(resolve("other.invalid", 80, &text), AT_RESOLVE_FAILED);
+	assert_int_equal(at_lookup_state(), AT_LOOKUP_IDLE);
+}
+
+/* A child of a process that was looking up a name leaves names alone. */
+static void test_forked(void **state)
+{
+	struct at_resolve_target e = {AT_STR("http"), AT_STR("gone.invalid"), 80};
+	struct at_str text;
+	const char *error = NULL;
+	(void)state;
+	assert_int_equal(at_resolve(&e, false, &text, &error), AT_RESOLVE_BUSY);
+	pid_t pid = fork();
+	if (pid == 0) {
+		at_lookup_after_fork();
+		_exit(at_resolve(&e, false, &text, &error) == AT_RESOLVE_FAILED && error ? 0 : 1);
+	}
+	int status = -1;
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+	resolve("gone.invalid", 80, &text);
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_endpoints),
-		cmocka_unit_test(test_no_look_up),
-		cmocka_unit_test(test_unknown),
+		cmocka_unit_test(test_endpoints), cmocka_unit_test(test_no_look_up),
+		cmocka_unit_test(test_unknown),   cmocka_unit_test(test_given_up),
+		cmocka_unit_test(test_forked),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
