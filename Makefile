@@ -219,6 +219,10 @@ million: all $(HELPERS) $(BENCHES) | $(BUILD)/.deps-bench ## 1,000,000 requests 
 	$(Q)BUILD_DIR=$(abspath $(BUILD)) tests/bench/run --only million
 soak: all $(HELPERS) | $(BUILD)/.deps-test ## SOAK_SECONDS (1800) of mixed load: memory, descriptors and threads stay flat
 	$(Q)BUILD_DIR=$(abspath $(BUILD)) SOAK_SECONDS=$(SOAK_SECONDS) tests/soak/run
+faults: all $(HELPERS) | $(BUILD)/.deps-test ## a program under load while its collector misbehaves, in sixty ways
+	$(Q)BUILD_DIR=$(abspath $(BUILD)) tests/faults/run
+faults-record: faults ## the same, and keep the table
+	cp $(BUILD)/faults/results.md tests/faults/results.md
 demo: all | $(BUILD)/.deps-demo ## nginx, gunicorn and Flask under the preload, and the trace they make
 	$(Q)BUILD_DIR=$(abspath $(BUILD)) examples/demo/run
 

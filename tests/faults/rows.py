@@ -1,0 +1,147 @@
+"""The faults: what goes wrong, what the program may say, why spans may be lost. Fed by moods.py, run by trial.py.
+
+	says      the warnings in their order, a pattern each; no more and no fewer are allowed
+	causes    the causes of loss that are allowed in the counters
+	witnessed bodies come whole to the receiver, so that the count of "export failed" can be held against it
+	well      the mood before and after
+	name      how the receiver is called; answers of the name server before or after, and in trouble
+	first     the trouble is there before the program is
+	resumes   seconds after the return within which spans must be delivered again
+"""
+
+import moods
+import names
+from moods import WELL, Mood
+
+FULL, FAILED, REJECTED = "queue full", "export failed", "rejected by the backend"
+
+
+class Row:
+    def __init__(
+        self, name, trouble, says, causes=(FAILED, FULL), witnessed=False, well=None, resumes=8, first=False,
+        resolver=None, away=False,
+    ):  # fmt: skip
+        self.name, self.trouble, self.says, self.causes, self.witnessed = name, trouble, says, causes, witnessed
+        self.well = well or Mood(WELL)
+        self.resumes, self.first, self.resolver = resumes, first, resolver
+        self.away = away  # the answer points to another receiver, which must not be visited
+
+
+def unreachable(text=""):
+    return (rf"otlp: \S+ cannot be reached: .*{text}",)
+
+
+def answers(code):
+    return (rf"otlp: \S+ answers with status {code}\b",)
+
+
+def http(code, headers=(), says=None, causes=(FAILED,), witnessed=True, **more):
+    """An answer with this status; `causes` is what is final by OTLP/HTTP."""
+    name = ", ".join([str(code), *(f"{n}: {v}" for n, v in (() if callable(headers) else headers))])
+    return Row(name, Mood(moods.status(code, headers)), says or answers(code), causes, witnessed, **more)
+
+
+def named(row, name):
+    row.name = name
+    return row
+
+
+def broken(name, answer, says=None, **more):
+    return Row(name, Mood(answer), says or unreachable(), **more)
+
+
+def tls(name, trouble, says):
+    return Row(f"TLS: {name}", trouble, unreachable(says), well=Mood(WELL, tls="good"), resumes=8)
+
+
+def look_up(name, answer, says, first=True, resumes=16, trouble=None):
+    """resumes: the C library asks a silent server for ten seconds."""
+    return Row(
+        f"DNS: {name}", trouble or Mood(WELL), unreachable(says), first=first, resolver=("127.0.0.1", answer),
+        resumes=resumes,
+    )  # fmt: skip
+
+
+BIG = 100 << 20
+AGAIN = {"causes": (FAILED, FULL), "witnessed": True}
+FINAL = {"causes": (FAILED,), "witnessed": True}
+MANY = b"X-Many: yes\r\n" * 5000
+CHUNKED = moods.head(200, (("Transfer-Encoding", "chunked"),))
+
+
+def big_body():
+    return moods.endless(moods.head(200, (("Content-Type", moods.PROTOBUF),), BIG), bytes(65536))
+
+
+ROWS = [
+    # nobody there
+    Row("absent", Mood(listening="no"), unreachable("refused|connect"), first=True),
+    Row("stopped, and back", Mood(listening="no"), unreachable()),
+    Row("connections hang", Mood(listening="full"), unreachable()),
+    # there, but not answering
+    Row("silent", Mood(moods.silent), unreachable("timed out")),
+    Row("reads one byte a second", Mood(meet=moods.slow_reader), unreachable()),
+    Row("hangs up at once", Mood(meet=moods.hang_up), unreachable()),
+    broken("closes before its answer", moods.cut(), **AGAIN),
+    broken("closes in its first line", moods.cut(b"HTTP/1.1 2"), **AGAIN),
+    broken("closes in its head", moods.cut(b"HTTP/1.1 200 OK\r\nContent-"), unreachable("within its head"), **AGAIN),
+    broken("closes in its body", moods.cut(moods.head(200, (), 100) + b"0123456789"), **AGAIN),
+    broken("resets", moods.reset, **AGAIN),
+    broken("answers one byte a second", moods.drip(moods.head(200, (("X-Slow", "y" * 1000),), 0)), **AGAIN),
+    # refusals
+    Row("400 with a reason", Mood(moods.refused(400, "bad batch")), (r"status 400: bad batch",), (FAILED,), True),
+    http(401),
+    http(403),
+    http(404),
+    http(408),
+    http(413),
+    http(500),
+    http(501),
+    http(429, **AGAIN),
+    http(429, (("Retry-After", "1"),), **AGAIN),
+    http(429, (("Retry-After", "4"),), **AGAIN),
+    named(http(429, moods.in_a_while(4), **AGAIN), "429, Retry-After: a date"),
+    http(429, (("Retry-After", "soon"),), **AGAIN),
+    http(502, **AGAIN),
+    http(503, **AGAIN),
+    http(503, (("Retry-After", "1"),), **AGAIN),
+    http(504, **AGAIN),
+    # redirects are not followed
+    http(301, (("Location", "/v1/traces"),)),
+    http(307, (("Location", "/v1/traces"),)),
+    http(308, (("Location", "https://127.0.0.1/v1/traces"),)),
+    named(http(307, away=True), "307, Location: another host"),
+    # no answers to rely on
+    broken("garbage", moods.cut(b"Who are you?\r\n\r\n"), unreachable("not HTTP/1.1"), **FINAL),
+    broken("zeros", moods.cut(bytes(4096)), unreachable("not HTTP/1.1"), **FINAL),
+    Row("speaks gRPC (HTTP/2)", Mood(meet=moods.babble(moods.FRAMES)), unreachable("not HTTP/1.1"), (FAILED,)),
+    Row("speaks SSH", Mood(meet=moods.babble(b"SSH-2.0-OpenSSH_9.2\r\n")), unreachable("not HTTP/1.1"), (FAILED,)),
+    broken("a body of 100 MB", big_body(), unreachable("4 MiB"), **FINAL),
+    broken("endless body", moods.endless(moods.head(200), bytes(65536)), unreachable("4 MiB"), **FINAL),
+    broken("endless header", moods.endless(b"HTTP/1.1 200 OK\r\nX-Long: ", b"x" * 65536), unreachable("too long"),
+           **AGAIN),
+    broken("endless headers", moods.endless(b"HTTP/1.1 200 OK\r\n", MANY), unreachable("64 KiB"), **FINAL),
+    broken("endless interim answers", moods.endless(b"", b"HTTP/1.1 100 Continue\r\n\r\n" * 2000),
+           unreachable("64 KiB"), **FINAL),
+    broken("endless trailers", moods.endless(CHUNKED + b"0\r\n", MANY), unreachable("64 KiB"), **FINAL),
+    broken("endless chunk extension", moods.endless(CHUNKED + b"1;x=", b"x" * 65536), **AGAIN),
+    # accepted, after a fashion
+    Row("200, part of it refused", Mood(moods.partial(7, "too old")), (r"accepts only a part: too old",), (REJECTED,),
+        True),
+    Row("200, malformed body", Mood(moods.accept(b"\xff" * 200)), (), (), True),
+    Row("200, a web page", Mood(moods.accept(b"<html>" * 1000, "text/html")), (), (), True),
+    Row("204", Mood(moods.status(204)), (), (), True),
+    # TLS
+    tls("expired certificate", Mood(WELL, tls="expired"), "expired"),
+    tls("certificate of another name", Mood(WELL, tls="wrong name"), ""),
+    tls("unknown authority", Mood(WELL, tls="untrusted"), "certificate"),
+    tls("handshake hangs", Mood(meet=moods.mute), "timed out"),
+    tls("hangs up in the handshake", Mood(meet=moods.hang_up), ""),
+    tls("the port speaks plain HTTP", Mood(meet=moods.reply(moods.head(400, (("Connection", "close"),), 0))), ""),
+    # names
+    look_up("no answer", names.SILENT, ""),
+    look_up("NXDOMAIN", names.NXDOMAIN, ""),
+    look_up("SERVFAIL", names.SERVFAIL, ""),
+    look_up("an address nobody has", "240.0.0.1", ""),
+    look_up("stopped, and its name hangs", names.SILENT, "", first=False, trouble=Mood(listening="no")),
+]
