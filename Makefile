@@ -179,7 +179,7 @@ $(BUILD)/tests/fuzz/%: tests/fuzz/%.c $(CLI_LIB) $(VIEW_LIB) $(BUILD)/core.a $(B
 	$(Q)$(COMPILE) -fsanitize=fuzzer -o $@ $< $(CLI_LIB) $(VIEW_LIB) $(WITH_CORE) \
 		-lmicrohttpd -ljansson -lz $(LDFLAGS)
 
-$(addprefix $(BUILD)/.deps-,test check demo bench): $(BUILD)/.deps-%: scripts/install-deps
+$(addprefix $(BUILD)/.deps-,test check demo bench transparency): $(BUILD)/.deps-%: scripts/install-deps
 	@mkdir -p $(@D)
 	$(Q)scripts/install-deps build $*
 	@touch $@
@@ -223,6 +223,10 @@ faults: all $(HELPERS) | $(BUILD)/.deps-test ## a program under load while its c
 	$(Q)BUILD_DIR=$(abspath $(BUILD)) tests/faults/run
 faults-record: faults ## the same, and keep the table
 	cp $(BUILD)/faults/results.md tests/faults/results.md
+transparency: all | $(BUILD)/.deps-transparency ## test suites and programs, without and with the preload: no difference
+	$(Q)BUILD_DIR=$(abspath $(BUILD)) tests/transparency/run
+transparency-quick: all | $(BUILD)/.deps-transparency ## the part of it that takes a minute
+	$(Q)BUILD_DIR=$(abspath $(BUILD)) tests/transparency/run --quick
 demo: all | $(BUILD)/.deps-demo ## nginx, gunicorn and Flask under the preload, and the trace they make
 	$(Q)BUILD_DIR=$(abspath $(BUILD)) examples/demo/run
 
@@ -249,4 +253,4 @@ help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: all lib core bundle programs test-programs unit e2e test check-asan check-ubsan check-tsan fuzz fuzz-run \
-	bench bench-record million soak demo lint install uninstall clean distclean help
+	bench bench-record million soak transparency transparency-quick demo lint install uninstall clean distclean help

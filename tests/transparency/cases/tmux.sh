@@ -1,0 +1,66 @@
+#!/bin/bash
+# tmux: a server of its own, sessions, panes that are shells on terminals, commands from outside.
+# shellcheck source=tests/transparency/cases/common.sh
+. "$CASES/common.sh"
+
+tm() { tmux -S "$PWD/tmux.sock" -f /dev/null "$@"; }
+export PS1='$ ' ENV=
+tm new-session -d -s main -x 80 -y 24 "exec sh"
+say new-session $?
+tm set-option -g automatic-rename off
+server=$(tm display-message -p '#{pid}')
+started+=("$server")
+shows() { tm capture-pane -p -t "$1" | grep -q "$2"; }
+tm send-keys -t main 'stty size; echo one-$((1+1))' Enter
+soon shows main one-2
+say screen "$(tm capture-pane -p -t main | grep -v '^$' | tr '\n' '|')"
+tm send-keys -t main 'tty | cut -c1-8; [ -t 0 ] && echo terminal' Enter
+soon shows main terminal
+sleep 0.3
+say terminal "$(tm capture-pane -p -t main | grep -v '^$' | tail -n 3 | tr '\n' '|')"
+tm send-keys -t main 'sleep 30' Enter
+sleep 0.3
+tm send-keys -t main C-c
+tm send-keys -t main 'echo status-$?' Enter
+soon shows main status-130
+say interrupted yes
+tm split-window -h -t main 'seq 1 100; exec cat'
+soon shows main.1 100
+say split "$(tm list-panes -t main -F '#{pane_index} #{pane_width}x#{pane_height} #{pane_current_command}' | tr '\n' '|')"
+tm send-keys -t main.1 'typed text' Enter
+soon shows main.1 'typed text'
+tm resize-pane -t main.0 -x 20
+say resized "$(tm list-panes -t main -F '#{pane_width}' | tr '\n' ' ')"
+tm pipe-pane -t main.1 'cat >piped'
+tm send-keys -t main.1 'into the pipe' Enter
+soon grep -q 'into the pipe' "$HOME/piped"
+say piped "$(grep -c 'into the pipe' "$HOME/piped")"
+tm new-window -t main -n job 'echo done; tmux -S "'"$PWD"'/tmux.sock" wait-for -S finished; sleep 20'
+tm wait-for finished
+say wait-for $?
+say windows "$(tm list-windows -t main -F '#{window_index} #{window_name}' | tr '\n' '|')"
+tm respawn-pane -k -t main:1 'echo again; exec cat'
+soon shows main:1 again
+say respawned yes
+tm run-shell 'exit 4' >/dev/null
+say run-shell-status $?
+tm set-buffer 'some text' && tm paste-buffer -t main:1
+soon shows main:1 'some text'
+say pasted yes
+tm if-shell 'test -e /etc/passwd' 'set-environment -g FOUND yes'
+say environment "$(tm show-environment -g FOUND)"
+mkfifo keys
+exec 8<>keys
+TERM=xterm script -qec "tmux -S '$PWD/tmux.sock' -f /dev/null attach -t main" typescript <keys >/dev/null &
+client=$!
+started+=("$client")
+soon eval '[ "$(tm list-clients | wc -l)" = 1 ]'
+say attached "$(tm list-clients -F '#{client_session}')"
+tm detach-client -s main
+wait "$client"
+say detached $?
+tm kill-window -t main:1
+say no-such "$(tm send-keys -t nowhere x 2>&1)"
+tm kill-server
+soon gone "$server"
+say after "$(tm list-sessions 2>&1 | sed 's/ on .*//')"

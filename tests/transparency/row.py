@@ -1,0 +1,67 @@
+"""A row of the list: a command to compare. Reads the file "list"; feeds the runner."""
+
+import importlib.util
+import os
+import shlex
+import shutil
+from pathlib import Path
+
+from parsers import PARSERS
+
+PLACES = "/usr/local/bin:/usr/bin:/bin:/usr/local/sbin:/usr/sbin:/sbin"
+MARKS = {"quick", "spans", "root"}
+
+
+class Row:
+    """One command and how it is compared."""
+
+    def __init__(self, name, parser, seconds, command, marks=(), needs=(), settings=(), reason="", own=False):
+        self.name = name
+        self.parser = parser
+        self.seconds = seconds  # that one run may take
+        self.command = command
+        self.marks = set(marks)  # quick: in the short list; spans: a run with the preload must deliver some; root
+        self.needs = needs  # programs, or files when absolute
+        self.settings = dict(pair.split("=", 1) for pair in settings)  # environment of both runs
+        self.reason = reason  # why the row is not like the others
+        self.own = own  # the user's command: keeps directory and environment
+
+    def words(self, cases):
+        """The command, word by word; cases: the directory behind {cases}."""
+        return [word.replace("{cases}", str(cases)) for word in self.command]
+
+    def missing(self):
+        """What it needs and does not find."""
+        lacking = [n for n in self.needs if not (Path(n).exists() if n[0] == "/" else shutil.which(n, path=PLACES))]
+        module = PARSERS[self.parser].module
+        if module and not importlib.util.find_spec(module):
+            lacking.append(f"Python's module {module}")
+        if "root" in self.marks and os.geteuid() != 0:
+            lacking.append("root")
+        return lacking
+
+
+def words(text):
+    return [] if text == "-" else text.split()
+
+
+def read(path):
+    """The rows of a list. A row: name | parser | seconds | marks | needs | settings | command | reason."""
+    rows = []
+    for number, text in enumerate(path.read_text().splitlines(), 1):
+        if not text.strip() or text.startswith("#"):
+            continue
+        fields = [f.strip() for f in text.split(" | ")]
+        where = f"{path.name}:{number}"
+        if len(fields) not in (7, 8):
+            raise ValueError(f"{where}: {len(fields)} fields")
+        name, parser, seconds, marks, needs, settings, command, *reason = fields
+        if parser not in PARSERS or not seconds.isdigit() or set(words(marks)) - MARKS:
+            raise ValueError(f"{where}: bad parser, seconds or marks")
+        if any(row.name == name for row in rows):
+            raise ValueError(f"{where}: {name} is there already")
+        if words(settings) and not reason:
+            raise ValueError(f"{where}: settings without a reason")
+        marks, needs, settings = words(marks), words(needs), words(settings)
+        rows.append(Row(name, parser, int(seconds), shlex.split(command), marks, needs, settings, *reason))
+    return rows
