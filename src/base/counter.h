@@ -39,6 +39,9 @@ bool at_counter_is_loss(enum at_counter which);
 /* Sum of all counters that count lost spans. */
 uint64_t at_counter_lost(void);
 
+/* Puts all counters on the notice board (base/board.h). */
+void at_counter_show(void);
+
 /* In a forked child. */
 void at_counter_reset(void);
 

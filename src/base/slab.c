@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <sys/mman.h>
 
+#include "base/board.h"
 #include "base/counter.h"
 
 /* At the start of each chunk. */
@@ -26,6 +27,12 @@ void at_slab_limit(size_t bytes)
 size_t at_slab_mapped(void)
 {
 	return __atomic_load_n(&mapped, __ATOMIC_RELAXED);
+}
+
+void at_slab_show(void)
+{
+	AT_BOARD_SHOW("memory.mapped", AT_BOARD_NUMBER, mapped);
+	AT_BOARD_SHOW("memory.limit", AT_BOARD_NUMBER, limit);
 }
 
 static uint32_t per_chunk(const struct at_slab *s)

@@ -48,4 +48,7 @@ uint32_t at_slab_size_of(const void *slot);
 void at_slab_limit(size_t bytes);
 size_t at_slab_mapped(void);
 
+/* Puts both on the notice board. */
+void at_slab_show(void);
+
 #endif

@@ -8,7 +8,6 @@
 
 #include <errno.h>
 #include <getopt.h>
-#include <limits.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -34,26 +33,11 @@ void at_check_help(FILE *out)
 	      out);
 }
 
-/* The process id that word is, 0 if it is none. */
-static pid_t process_id(const char *word)
-{
-	char *end;
-	long number;
-
-	if (word[strspn(word, "0123456789")] != '\0')
-		return 0;
-	errno = 0;
-	number = strtol(word, &end, 10);
-	if (errno != 0 || *end != '\0' || number > INT_MAX)
-		return INT_MAX;
-	return (pid_t)number;
-}
-
 static int check(char **arguments, const char *library, bool json)
 {
 	struct at_subject subject = {0};
 	struct at_report report = {0};
-	pid_t pid = process_id(arguments[0]);
+	pid_t pid = at_process_id(arguments[0]);
 	bool printed;
 	int code;
 

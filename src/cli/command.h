@@ -9,10 +9,12 @@
 /* Each takes its own name as arguments[0] and returns the exit code of the program. */
 int at_run_main(int count, char **arguments);
 int at_check_main(int count, char **arguments);
+int at_status_main(int count, char **arguments);
 
 /* Prints the options of the command, one a line. */
 void at_run_help(FILE *out);
 void at_check_help(FILE *out);
+void at_status_help(FILE *out);
 
 /*
  * Says what is wrong with the option at which getopt_long, called with opterr 0 and ":", just

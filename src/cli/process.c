@@ -4,6 +4,7 @@
  */
 #include "cli/process.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -166,6 +167,37 @@ bool at_process_secure(const struct at_process *process, bool wide)
 			return value != 0;
 	}
 	return false;
+}
+
+pid_t at_process_id(const char *word)
+{
+	char *end;
+	long number;
+
+	if (word[strspn(word, "0123456789")] != '\0')
+		return 0;
+	errno = 0;
+	number = strtol(word, &end, 10);
+	if (errno != 0 || *end != '\0' || number > INT_MAX)
+		return INT_MAX;
+	return (pid_t)number;
+}
+
+void at_process_threads(pid_t pid, struct at_text *names)
+{
+	char path[64];
+	struct dirent *entry;
+	DIR *tasks;
+
+	snprintf(path, sizeof(path), "/proc/%d/task", (int)pid);
+	tasks = opendir(path);
+	while (tasks && (entry = readdir(tasks))) {
+		snprintf(path, sizeof(path), "task/%.20s/comm", entry->d_name);
+		if (entry->d_name[0] != '.')
+			read_part(pid, path, names);
+	}
+	if (tasks)
+		closedir(tasks);
 }
 
 const char *at_process_next(const struct at_text *list, const char *from)

@@ -33,6 +33,12 @@ void at_process_close(struct at_process *process);
 /* True if the process was started in secure execution (AT_SECURE). wide: it is a 64-bit process. */
 bool at_process_secure(const struct at_process *process, bool wide);
 
+/* The process id that word is, 0 if it is none. */
+pid_t at_process_id(const char *word);
+
+/* The names of the threads of process pid, one a line; anybody may read them. */
+void at_process_threads(pid_t pid, struct at_text *names);
+
 /* The next of the strings in list; from NULL: the first. NULL: no more. */
 const char *at_process_next(const struct at_text *list, const char *from);
 

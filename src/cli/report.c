@@ -4,6 +4,8 @@
  */
 #include "cli/report.h"
 
+#include "cli/json.h"
+
 #include "cli/text.h"
 
 #include <jansson.h>
@@ -101,23 +103,6 @@ bool at_report_print(const struct at_report *report, FILE *out)
 	return fflush(out) == 0 && !ferror(out);
 }
 
-/* Text as JSON; bytes that are no UTF-8 become question marks. */
-static json_t *json_text(const char *string)
-{
-	json_t *value = json_string(string);
-	char *copy;
-
-	if (value)
-		return value;
-	copy = at_text_copy(string);
-	for (char *at = copy; *at; at++)
-		if ((unsigned char)*at >= 0x80)
-			*at = '?';
-	value = json_string(copy);
-	free(copy);
-	return value;
-}
-
 bool at_report_print_json(const struct at_report *report, FILE *out)
 {
 	const struct at_finding *decisive = at_report_decisive(report);
@@ -125,18 +110,18 @@ bool at_report_print_json(const struct at_report *report, FILE *out)
 	json_t *list = json_array();
 	bool done;
 
-	json_object_set_new(root, "subject", json_text(report->title));
+	json_object_set_new(root, "subject", at_json_text(report->title));
 	json_object_set_new(root, "verdict", json_string(levels[at_report_level(report)].verdict));
 	json_object_set_new(root, "traced", json_boolean(report->traced));
 	if (decisive)
-		json_object_set_new(root, "reason", json_text(decisive->what));
+		json_object_set_new(root, "reason", at_json_text(decisive->what));
 	for (unsigned i = 0; i < report->count; i++) {
 		const struct at_finding *finding = &report->findings[i];
 		json_t *item = json_object();
 
 		json_object_set_new(item, "topic", json_string(finding->topic));
 		json_object_set_new(item, "level", json_string(levels[finding->level].finding));
-		json_object_set_new(item, "what", json_text(finding->what));
+		json_object_set_new(item, "what", at_json_text(finding->what));
 		if (finding->why)
 			json_object_set_new(item, "why", json_string(finding->why));
 		json_array_append_new(list, item);

@@ -6,6 +6,7 @@
  */
 #include "config/config.h"
 
+#include "base/board.h"
 #include "base/log.h"
 #include "config/select.h"
 #include "config/value.h"
@@ -54,6 +55,9 @@ static const struct {
 
 /* Names of unknown AUTOTRACE_ variables kept for a warning each. */
 #define STRANGERS 8
+
+/* Bytes of a value that are told. */
+#define TOLD_MAX 200
 
 /* What the walk finds. Lives on the constructor's stack. */
 struct found {
@@ -132,6 +136,60 @@ static struct at_str text_used(const struct found *f, enum option i)
 	return used;
 }
 
+/* The same, in words, also for lists; `names` has 128 bytes. */
+static struct at_str used_words(const struct at_config *c, const struct found *f, enum option i,
+				char *names)
+{
+	if (options[i].type == TYPE_propagators)
+		return at_str(names, at_value_propagator_names(c->propagators, names, 128));
+	if (options[i].type == TYPE_exporters)
+		return at_str(names, at_value_exporter_names(c->exporters, names, 128));
+	return text_used(f, i);
+}
+
+/* The row whose value stands in the field of option i instead of its own, or -1. */
+static int overruled_by(const struct found *f, enum option i)
+{
+	int by = -1;
+	for (int k = i + 1; k < OPTIONS; k++)
+		if (options[k].offset == options[i].offset && f->value[k] &&
+		    f->verdict[k] == AT_VALUE_OK && options[i].type != TYPE_injected &&
+		    options[i].type != TYPE_injected_list)
+			by = k;
+	return by;
+}
+
+/* A value that may be shown, cut; a URL with user and password in it may not. */
+static struct at_str shown(enum option i, struct at_str value)
+{
+	if (options[i].secret || at_str_find(value, '@') >= 0)
+		return AT_STR("(not shown)");
+	return at_str_head(value, TOLD_MAX);
+}
+
+/* Notes down one variable that is set, for whoever asks what this process was told. */
+static void tell(struct at_config *c, const struct found *f, enum option i,
+		 struct at_value_arena *arena)
+{
+	char names[128];
+	int by = overruled_by(f, i);
+	struct at_told t = {.name = options[i].name, .origin = AT_STR("environment")};
+	struct at_str note = AT_STR_NONE;
+	if (c->tolds == AT_CONFIG_TOLD)
+		return;
+	if (f->verdict[i] != AT_VALUE_OK) {
+		t.origin = AT_STR("fallback");
+		note = shown(i, used_words(c, f, i, names));
+	} else if (by >= 0) {
+		t.origin = AT_STR("overruled");
+		note = options[by].name;
+	}
+	if (at_value_keep(arena, &t.value, shown(i, at_str_trim(at_str_c(f->value[i]))),
+			  AT_STR_NONE, AT_STR_NONE) &&
+	    at_value_keep(arena, &t.note, note, AT_STR_NONE, AT_STR_NONE))
+		c->told[c->tolds++] = t;
+}
+
 static void complain(struct at_config *c, const struct found *f, enum option i,
 		     struct at_value_arena *arena)
 {
@@ -142,13 +200,7 @@ static void complain(struct at_config *c, const struct found *f, enum option i,
 				 .verdict = f->verdict[i],
 				 .expected = types[options[i].type].expected,
 				 .secret = options[i].secret};
-	if (options[i].type == TYPE_propagators)
-		p.used = at_str(names,
-				at_value_propagator_names(c->propagators, names, sizeof(names)));
-	else if (options[i].type == TYPE_exporters)
-		p.used = at_str(names, at_value_exporter_names(c->exporters, names, sizeof(names)));
-	else
-		p.used = text_used(f, i);
+	p.used = used_words(c, f, i, names);
 	at_warning_value(c, arena, &p);
 }
 
@@ -206,12 +258,29 @@ bool at_config_load(struct at_config *c, const char *const *envp, char *arena, s
 	}
 	apply(c, &f, &a);
 	settle(c, &f, &a);
-	for (int i = 0; i < OPTIONS; i++)
+	for (int i = 0; i < OPTIONS; i++) {
 		if (f.value[i] && f.verdict[i] != AT_VALUE_OK)
 			complain(c, &f, i, &a);
+		if (f.value[i])
+			tell(c, &f, i, &a);
+	}
 	for (unsigned i = 0; i < f.strangers; i++)
 		at_warning_stranger(c, &a, f.stranger[i], nearest(f.stranger[i]));
 	return !c->disabled;
+}
+
+void at_config_show(const struct at_config *c)
+{
+	at_board_show("settings", AT_BOARD_STR, c->told, c->tolds * sizeof(c->told[0]));
+	at_board_show("warnings", AT_BOARD_STR, c->warning, c->warnings * sizeof(c->warning[0]));
+	AT_BOARD_SHOW("service.name", AT_BOARD_STR, c->service_name);
+	AT_BOARD_SHOW("command", AT_BOARD_STR, c->command);
+	AT_BOARD_SHOW("queue.spans_max", AT_BOARD_NUMBER, c->bsp_max_queue_size);
+	AT_BOARD_SHOW("sampler", AT_BOARD_STR, c->sampler);
+	AT_BOARD_SHOW("exporters", AT_BOARD_NUMBER, c->exporters);
+	AT_BOARD_SHOW("inject", AT_BOARD_NUMBER, c->inject);
+	AT_BOARD_SHOW("propagators", AT_BOARD_NUMBER, c->propagators);
+	AT_BOARD_SHOW("sdk_disabled", AT_BOARD_NUMBER, c->sdk_disabled);
 }
 
 void at_config_warn(const struct at_config *c)

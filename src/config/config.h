@@ -24,6 +24,17 @@ enum at_otlp_protocol { AT_OTLP_PROTOBUF, AT_OTLP_JSON };
 /* Warnings kept at most; further ones are only counted. */
 #define AT_CONFIG_WARNINGS 16
 
+/* Settings of the environment that can be told of at most. */
+#define AT_CONFIG_TOLD 48
+
+/* What became of one variable that is set; four texts, as the notice board wants it. */
+struct at_told {
+	struct at_str name;   /* the variable */
+	struct at_str value;  /* what it holds, cut; "(not shown)" for secrets */
+	struct at_str origin; /* "environment", "fallback" (not usable), "overruled" (by another) */
+	struct at_str note;   /* fallback: the value used instead; overruled: by which; or empty */
+};
+
 /* Every text is NUL-terminated as well (p is never NULL), and lives in the caller's arena or is
  * static. */
 struct at_config {
@@ -79,6 +90,8 @@ struct at_config {
 	struct at_str otlp_client_key;         /* PEM path or empty */
 	struct at_str otlp_client_certificate; /* PEM path or empty */
 
+	struct at_told told[AT_CONFIG_TOLD];       /* what the environment says, for people */
+	unsigned tolds;                            /* entries there are */
 	struct at_str warning[AT_CONFIG_WARNINGS]; /* lines for the user, each about one variable */
 	unsigned warnings;                         /* lines there are */
 	unsigned warnings_lost;                    /* lines that found no place */
@@ -94,5 +107,8 @@ bool at_config_load(struct at_config *c, const char *const *envp, char *arena, s
 
 /* Logs the collected warnings, a line each (AT_LOG_WARN). Any thread. */
 void at_config_warn(const struct at_config *c);
+
+/* Puts the settings on the notice board (base/board.h). */
+void at_config_show(const struct at_config *c);
 
 #endif

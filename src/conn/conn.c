@@ -38,6 +38,7 @@ static struct at_conn *prepare(enum at_conn_role role)
 struct at_conn *at_conn_new(int fd, enum at_conn_role role)
 {
 	struct at_conn *c = prepare(role);
+	at_counter_add(role == AT_CONN_SERVER ? AT_COUNT_conns_accepted : AT_COUNT_conns_opened, 1);
 	at_fdmap_swap(fd, c ? (uintptr_t)c : AT_FD_BORING);
 	return c;
 }
@@ -120,8 +121,11 @@ struct at_conn *at_conn_lock(int fd)
 		struct at_conn *c = kind == AT_FD_TAGS ? prepare(AT_CONN_UNDECIDED) : NULL;
 		if (kind == AT_FD_TAGS)
 			kind = c ? (uintptr_t)c : AT_FD_BORING;
-		if (at_fdmap_cas(fd, &word, kind))
+		if (at_fdmap_cas(fd, &word, kind)) {
+			if (c)
+				at_count(conns_found, 1);
 			return c;
+		}
 		if (c)
 			at_conn_free(c);
 	}

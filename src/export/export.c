@@ -12,6 +12,7 @@
 #include "export/gate.h"
 #include "export/health.h"
 #include "export/http.h"
+#include "export/lately.h"
 #include "export/queue.h"
 #include "export/report.h"
 #include "export/sink.h"
@@ -28,6 +29,8 @@ bool at_export_boot(const struct at_config *c)
 	at_fdmap_make_room();
 	at_sink_boot(c);
 	config = c;
+	at_queue_show();
+	at_worker_show();
 	return true;
 }
 
@@ -117,6 +120,7 @@ void at_export_fork_child(void)
 	at_queue_after_fork();
 	at_worker_after_fork();
 	at_health_after_fork();
+	at_lately_after_fork();
 	at_report_after_fork();
 	at_counter_reset();
 }

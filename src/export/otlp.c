@@ -8,6 +8,7 @@
 #include "config/config.h"
 #include "export/exporter.h"
 #include "export/health.h"
+#include "export/lately.h"
 #include "export/otlp_answer.h"
 #include "export/otlp_encode.h"
 #include "export/otlp_frame.h"
@@ -74,6 +75,7 @@ static void *open_otlp(const struct at_exporter_env *env)
 	x->resource = env->resource;
 	at_health_open(&x->health, "otlp", shown_url(c->otlp_url, where, sizeof(where)),
 		       env->exiting);
+	at_lately_open(x->health.where);
 	if (at_otlp_frame_open(&x->frame, env->resource) &&
 	    at_post_open(&x->post, &o, c->otlp_gzip, limit_ms(c), env->exiting))
 		return x;

@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "base/counter.h"
 #include "base/entropy.h"
+#include "export/lately.h"
 #include "export/retry.h"
 
 #define NS_PER_MS   1000000u
@@ -83,6 +84,7 @@ enum at_step at_post_step(struct at_post *p, struct at_str body, uint64_t now,
 	if (!a)
 		return AT_STEP_BUSY;
 	p->sending = false;
+	at_lately_note(a, at_retry_judge(a) != AT_RETRY_NONE);
 	if (at_retry_judge(a) != AT_RETRY_NONE)
 		at_count(exports_failed, 1);
 	if (plan(p, a, now))

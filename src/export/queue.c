@@ -14,6 +14,7 @@
 #include <sys/syscall.h>
 #include <time.h>
 
+#include "base/board.h"
 #include "base/ring.h"
 #include "libc/sys.h"
 
@@ -156,6 +157,15 @@ void at_queue_ring(void)
 {
 	__atomic_add_fetch(&bell, 1, __ATOMIC_RELEASE);
 	at_queue_wake_word(&bell);
+}
+
+void at_queue_show(void)
+{
+	AT_BOARD_SHOW("queue.spans", AT_BOARD_NUMBER, ring.count);
+	AT_BOARD_SHOW("queue.memory", AT_BOARD_NUMBER, ring.mem);
+	AT_BOARD_SHOW("queue.bytes", AT_BOARD_NUMBER, ring.size);
+	AT_BOARD_SHOW("queue.head", AT_BOARD_NUMBER, ring.head);
+	AT_BOARD_SHOW("queue.tail", AT_BOARD_NUMBER, ring.tail);
 }
 
 void at_queue_after_fork(void)

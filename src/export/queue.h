@@ -45,6 +45,9 @@ void at_queue_sleep(uint32_t seen, uint64_t timeout_ns);
 /* Wakes the worker. Any thread, any context. */
 void at_queue_ring(void);
 
+/* Puts its filling on the notice board. */
+void at_queue_show(void);
+
 /* In a forked child: empty, armed for the first record. */
 void at_queue_after_fork(void);
 

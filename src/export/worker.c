@@ -10,6 +10,7 @@
  */
 #include "export/worker.h"
 
+#include "base/board.h"
 #include "base/clock.h"
 #include "base/counter.h"
 #include "base/fdmap.h"
@@ -317,6 +318,13 @@ unsigned at_worker_lanes(const struct at_lane **ret)
 bool at_worker_is_self(void)
 {
 	return is_self;
+}
+
+void at_worker_show(void)
+{
+	AT_BOARD_SHOW("exporter.started", AT_BOARD_NUMBER, shared.started);
+	AT_BOARD_SHOW("exporter.retry_at", AT_BOARD_NUMBER, shared.retry_at);
+	AT_BOARD_SHOW("exporter.settled", AT_BOARD_NUMBER, shared.settled);
 }
 
 void at_worker_after_fork(void)

@@ -36,6 +36,9 @@ unsigned at_worker_lanes(const struct at_lane **ret);
 /* Whether the calling thread is the worker. */
 bool at_worker_is_self(void);
 
+/* Puts its state on the notice board. */
+void at_worker_show(void);
+
 /* In a forked child: forgets the parent's thread and all it had. */
 void at_worker_after_fork(void);
 

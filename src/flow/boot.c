@@ -8,7 +8,9 @@
 #include <signal.h>
 #include <sys/mman.h>
 
+#include "base/board.h"
 #include "base/clock.h"
+#include "base/counter.h"
 #include "base/entropy.h"
 #include "base/lock.h"
 #include "base/log.h"
@@ -95,9 +97,20 @@ void at_boot_complain(void)
 		at_config_warn(&at_boot.config);
 }
 
+static void show(void)
+{
+	at_config_show(&at_boot.config);
+	at_counter_show();
+	at_slab_show();
+	at_exchange_show();
+	AT_BOARD_SHOW("started", AT_BOARD_NUMBER, at_boot.started);
+}
+
 void at_boot_start(const char *const *argv, const char *const *envp, const char *executed)
 {
-	if (at_select_process(argv, envp, executed) != AT_SELECT_TRACED ||
+	enum at_selection selection = at_select_process(argv, envp, executed);
+	at_board.state = at_select_text(selection);
+	if (selection != AT_SELECT_TRACED ||
 	    !at_config_load(&at_boot.config, envp, arena, sizeof(arena)))
 		return;
 	at_log_set_level((enum at_log_level)at_boot.config.log_level);
@@ -109,9 +122,13 @@ void at_boot_start(const char *const *argv, const char *const *envp, const char 
 	read_sampler();
 	at_boot.env_parent_valid =
 		at_propagate_parse_traceparent(at_boot.config.traceparent, &at_boot.env_parent);
+	at_boot.started = at_clock_unix(at_clock_now());
+	show();
 	at_boot.exporting = at_export_boot(&at_boot.config);
-	if (!at_boot.exporting && (!at_boot.config.inject || !at_boot.config.propagators))
+	if (!at_boot.exporting && (!at_boot.config.inject || !at_boot.config.propagators)) {
+		at_board.state = "without an exporter, and without headers to add";
 		return;
+	}
 	pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
 	if (at_boot.config.sigterm && at_boot.exporting)
 		watch_sigterm();

@@ -14,6 +14,7 @@ struct at_boot {
 	bool exporting;            /* finished spans go somewhere */
 	bool env_parent_valid;     /* TRACEPARENT was there and valid */
 	struct at_context env_parent;
+	uint64_t started; /* Unix ns */
 };
 
 extern struct at_boot at_boot;

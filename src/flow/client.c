@@ -123,6 +123,8 @@ static void identify(struct at_talk *t, struct at_exchange *x, const struct at_m
 	struct at_ref owner = {t->conn->owner, t->conn->owner_generation};
 	x->carries = (uint8_t)classify(m, &known);
 	x->silent = x->carries == AT_CLIENT_INSTRUMENTED;
+	if (x->silent)
+		at_count(calls_silent, 1);
 	at_describe_method(x, m->method);
 	if (!x->silent) {
 		find_parent(x, known, owner, t->conn->blind);

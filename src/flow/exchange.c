@@ -6,6 +6,7 @@
 
 #include <stddef.h>
 
+#include "base/board.h"
 #include "base/clock.h"
 #include "base/counter.h"
 #include "base/lock.h"
@@ -278,6 +279,12 @@ bool at_exchange_epoch_is(uint64_t epoch)
 bool at_exchange_serves(void)
 {
 	return __atomic_load_n(&opened, __ATOMIC_RELAXED) != 0;
+}
+
+void at_exchange_show(void)
+{
+	AT_BOARD_SHOW("requests.served", AT_BOARD_NUMBER, opened);
+	AT_BOARD_SHOW("requests.open", AT_BOARD_NUMBER, open_requests);
 }
 
 void at_exchange_close_all(const char *error_type)

@@ -132,6 +132,9 @@ bool at_exchange_epoch_is(uint64_t epoch);
 /* Whether a server exchange was ever opened in this process. */
 bool at_exchange_serves(void);
 
+/* Puts the count of served requests on the notice board. */
+void at_exchange_show(void);
+
 /* At the process's end: reports what is open as it is. */
 void at_exchange_close_all(const char *error_type);
 

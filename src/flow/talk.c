@@ -182,17 +182,35 @@ void at_talk_over(struct at_conn *c)
 	c->over = true;
 }
 
-/* The engine has ended the observation: counts why. */
-static void stopped(struct at_talk *t, const struct at_http1 *h)
+/* What speaks, by the first bytes of a stream that is no HTTP/1. */
+static enum at_counter guess(struct at_str first)
+{
+	static const struct {
+		struct at_str begin; /* of the stream, as far as it is there */
+		enum at_counter counter;
+	} rows[] = {
+		{{"\x16\x03", 2}, AT_COUNT_conns_tls},
+		{{"PRI * HTTP/2.0\r\n", 16}, AT_COUNT_conns_http2},
+	};
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		if (first.n && at_str_eq(at_str_head(first, rows[i].begin.n),
+					 at_str_head(rows[i].begin, first.n)))
+			return rows[i].counter;
+	return AT_COUNT_conns_opaque;
+}
+
+/* The engine has ended the observation at these bytes: counts why. */
+static void stopped(struct at_talk *t, const struct at_http1 *h, struct at_str bytes)
 {
 	static const uint8_t counter[] = {
-		[AT_HTTP1_STOP_NOT_HTTP] = AT_COUNT_conns_opaque,
 		[AT_HTTP1_STOP_MALFORMED] = AT_COUNT_conns_malformed,
 		[AT_HTTP1_STOP_OVER_CAP] = AT_COUNT_conns_over_cap,
-		[AT_HTTP1_STOP_TUNNEL] = AT_COUNT_conns_opaque,
+		[AT_HTTP1_STOP_TUNNEL] = AT_COUNT_conns_tunnel,
 		[AT_HTTP1_STOP_ASKED] = AT_COUNT_conns_opaque,
 	};
-	if (h->stop != AT_HTTP1_STOP_NONE)
+	if (h->stop == AT_HTTP1_STOP_NOT_HTTP)
+		at_counter_add(guess(bytes), 1);
+	else if (h->stop != AT_HTTP1_STOP_NONE)
 		at_counter_add((enum at_counter)counter[h->stop], 1);
 	at_talk_over(t->conn);
 }
@@ -202,7 +220,7 @@ static void feed(struct at_talk *t, struct at_http1 *h, const struct at_http1_si
 {
 	bool on = bytes ? at_http1_feed(h, bytes, n, sink, t) : at_http1_skip(h, n, sink, t);
 	if (!on)
-		stopped(t, h);
+		stopped(t, h, at_str(bytes, bytes ? n : 0));
 }
 
 static void count_http1(struct at_talk *t)
@@ -210,7 +228,8 @@ static void count_http1(struct at_talk *t)
 	if (t->counted || !t->first || !t->first->named)
 		return;
 	t->counted = true;
-	at_count(conns_http1, 1);
+	at_counter_add(
+		t->conn->role == AT_CONN_SERVER ? AT_COUNT_conns_server : AT_COUNT_conns_client, 1);
 	at_boot_complain();
 }
 

@@ -263,6 +263,8 @@ static void tunnels_end_their_spans_and_are_left_alone(void **state)
 static void strangers_are_left_alone_at_once(void **state)
 {
 	uint64_t before = at_counter_get(AT_COUNT_conns_opaque);
+	uint64_t encrypted = at_counter_get(AT_COUNT_conns_tls);
+	uint64_t framed = at_counter_get(AT_COUNT_conns_http2);
 	int peer, fd = served(&peer);
 	(void)state;
 	comes(peer, fd, "SSH-2.0-OpenSSH\r\n");
@@ -274,8 +276,15 @@ static void strangers_are_left_alone_at_once(void **state)
 	assert_int_equal(at_fdmap_get(fd), AT_FD_BORING);
 	closing(fd);
 	close(peer);
+	fd = called(&peer);
+	goes(fd, "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
+	assert_int_equal(at_fdmap_get(fd), AT_FD_BORING);
+	closing(fd);
+	close(peer);
 	assert_int_equal(finished, 0);
-	assert_int_equal(at_counter_get(AT_COUNT_conns_opaque), before + 2);
+	assert_int_equal(at_counter_get(AT_COUNT_conns_opaque), before + 1);
+	assert_int_equal(at_counter_get(AT_COUNT_conns_tls), encrypted + 1);
+	assert_int_equal(at_counter_get(AT_COUNT_conns_http2), framed + 1);
 }
 
 /* A duplicate of a connection that is over makes no new talk. */
