@@ -5,6 +5,7 @@
 
 #include <pthread.h>
 #include <signal.h>
+#include <string.h>
 #include <sys/prctl.h>
 
 #include "libc/floor.h"
@@ -12,6 +13,49 @@
 
 __thread struct at_thread at_thread_self __attribute__((tls_model("initial-exec")));
 uint32_t at_thread_live;
+
+bool at_thread_watched;
+
+/* The program's way to a thread: the sanitizers' runtimes in it must know of every thread, also
+ * where they stand before us in the order of symbols. */
+static int (*create)(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *);
+
+/* What ThreadSanitizer's runtime offers to leave accesses of memory out; all set or none. */
+static struct {
+	void (*reads_begin)(const char *file, int line);
+	void (*reads_end)(const char *file, int line);
+	void (*writes_begin)(const char *file, int line);
+	void (*writes_end)(const char *file, int line);
+} tsan;
+
+void at_thread_hide(void)
+{
+	tsan.reads_begin(__FILE__, __LINE__);
+	tsan.writes_begin(__FILE__, __LINE__);
+}
+
+void at_thread_show(void)
+{
+	tsan.writes_end(__FILE__, __LINE__);
+	tsan.reads_end(__FILE__, __LINE__);
+}
+
+static bool find(void *place, const char *name)
+{
+	void *found = at_floor_walk_first(name);
+	memcpy(place, &found, sizeof(found));
+	return found != NULL;
+}
+
+void at_thread_look_around(void)
+{
+	find(&create, "pthread_create");
+	if (at_floor_walk_first("__tsan_init"))
+		at_thread_watched = find(&tsan.reads_begin, "AnnotateIgnoreReadsBegin") &&
+				    find(&tsan.reads_end, "AnnotateIgnoreReadsEnd") &&
+				    find(&tsan.writes_begin, "AnnotateIgnoreWritesBegin") &&
+				    find(&tsan.writes_end, "AnnotateIgnoreWritesEnd");
+}
 
 /* What the new thread is to run. The worker starts once, look-ups are started by the worker, one
  * at a time, each when the thread before it has run: no two starts at once. */
@@ -28,8 +72,13 @@ static void *run(void *unused)
 	(void)unused;
 	at_thread_self.guard = AT_THREAD_OURS;
 	at_thread_self.in_vfork = 0;
+	if (at_thread_watched)
+		at_thread_hide();
 	prctl(PR_SET_NAME, "autotrace", 0, 0, 0);
-	return mine.main(mine.arg);
+	void *ret = mine.main(mine.arg);
+	if (at_thread_watched)
+		at_thread_show();
+	return ret;
 }
 
 bool at_thread_start(void *(*main)(void *), void *arg, unsigned stack)
@@ -46,7 +95,9 @@ bool at_thread_start(void *(*main)(void *), void *arg, unsigned stack)
 	pthread_attr_setstacksize(&attr, stack);
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &old);
-	int rc = at_libc.pthread_create(&id, &attr, run, NULL);
+	at_thread_self.guard++;
+	int rc = (create ? create : at_libc.pthread_create)(&id, &attr, run, NULL);
+	at_thread_self.guard--;
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
 	pthread_attr_destroy(&attr);
 	return rc == 0;

@@ -29,17 +29,31 @@ static inline bool at_thread_pass(void)
 	       (at_thread_self.guard | at_thread_self.in_vfork);
 }
 
+/* True in a program with ThreadSanitizer. It sees what we copy, and not what makes it safe: our
+ * work is hidden from it. */
+extern bool at_thread_watched;
+void at_thread_hide(void);
+void at_thread_show(void);
+
 static inline void at_thread_enter(void)
 {
 	at_thread_self.guard++;
+	if (__builtin_expect(at_thread_watched, 0))
+		at_thread_hide();
 	__asm__ volatile("" ::: "memory");
 }
 
 static inline void at_thread_leave(void)
 {
 	__asm__ volatile("" ::: "memory");
+	if (__builtin_expect(at_thread_watched, 0))
+		at_thread_show();
 	at_thread_self.guard--;
 }
+
+/* Looks at the program we are in: whether ThreadSanitizer watches, and whom the program itself
+ * would ask for a thread. By the constructor, once. */
+void at_thread_look_around(void);
 
 /* Starts a detached thread of our own: all signals blocked, guard set for its whole life, stack of
  * `stack` bytes, name "autotrace". False when the system refuses. Not async-signal-safe. */

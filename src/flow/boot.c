@@ -119,6 +119,7 @@ void at_boot_start(const char *const *argv, const char *const *envp, const char 
 	keep_command(argv ? argv[0] : NULL);
 	at_slab_limit(at_boot.config.memory_limit);
 	at_clock_anchor();
+	at_thread_look_around();
 	read_sampler();
 	at_boot.env_parent_valid =
 		at_propagate_parse_traceparent(at_boot.config.traceparent, &at_boot.env_parent);
