@@ -119,11 +119,13 @@ $(BUILD)/gen/exports.map: scripts/list-exports $(wildcard $(CALLS) include/autot
 	@mkdir -p $(@D)
 	$(Q)scripts/list-exports --map > $@
 
-$(BUILD)/libautotrace.so: $(SO_OBJ) $(BUILD)/libbundle.a $(BUILD)/gen/exports.map scripts/lower-floor
+$(BUILD)/libautotrace.so: $(SO_OBJ) $(BUILD)/libbundle.a $(BUILD)/gen/exports.map \
+		$(addprefix scripts/,lower-floor order-hot hot.functions)
 	$(say) LINK $@
 	$(Q)$(if $(LTO),$(CC) $(CODEGEN) $(LIBFLAGS) $(LTO)=2 -nostdlib -r -flinker-output=nolto-rel,ld -r) \
 		-o $(BUILD)/autotrace.o $(SO_OBJ)
 	$(Q)scripts/lower-floor $(BUILD)/autotrace.o
+	$(Q)scripts/order-hot $(BUILD)/autotrace.o
 	$(Q)$(CC) $(CODEGEN) $(LINK_SO) -Wl,--version-script=$(BUILD)/gen/exports.map -o $@ \
 		$(BUILD)/autotrace.o $(BUILD)/libbundle.a $(LDFLAGS)
 

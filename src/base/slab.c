@@ -95,12 +95,26 @@ void *at_slab_at(struct at_slab *s, uint32_t index)
 	return chunk ? chunk + AT_SLAB_HEADER + (size_t)(index % n) * s->size : NULL;
 }
 
-uint32_t at_slab_index(const void *slot)
+/* A handle is the chunk's number and the slot's place in it; the header stands in the first place.
+ */
+#define UNIT        64u
+#define CHUNK_UNITS (AT_SLAB_CHUNK / UNIT)
+
+uint32_t at_slab_handle(const void *slot)
 {
 	const char *chunk = chunk_of(slot);
-	const struct chunk_header *h = (const struct chunk_header *)chunk;
-	size_t offset = (size_t)((const char *)slot - chunk) - AT_SLAB_HEADER;
-	return h->number * per_chunk(h->slab) + (uint32_t)(offset / h->slab->size);
+	size_t offset = (size_t)((const char *)slot - chunk);
+	return ((const struct chunk_header *)chunk)->number * CHUNK_UNITS +
+	       (uint32_t)(offset / UNIT);
+}
+
+void *at_slab_of_handle(struct at_slab *s, uint32_t handle)
+{
+	if (handle >= AT_SLAB_HANDLES)
+		return NULL;
+	char *chunk = __atomic_load_n(&s->chunk[handle / CHUNK_UNITS], __ATOMIC_ACQUIRE);
+	size_t offset = (size_t)(handle % CHUNK_UNITS) * UNIT;
+	return chunk && offset >= AT_SLAB_HEADER ? chunk + offset : NULL;
 }
 
 uint32_t at_slab_size_of(const void *slot)
@@ -117,10 +131,9 @@ static void *pop(struct at_slab *s)
 {
 	uint64_t head = __atomic_load_n(&s->head, __ATOMIC_ACQUIRE);
 	for (;;) {
-		uint32_t index = (uint32_t)head;
-		if (index == 0)
+		if ((uint32_t)head == 0)
 			return NULL;
-		uint32_t *slot = at_slab_at(s, index - 1);
+		uint32_t *slot = at_slab_of_handle(s, (uint32_t)head);
 		uint32_t next = __atomic_load_n(slot, __ATOMIC_RELAXED);
 		uint64_t want = ((head >> 32) + 1) << 32 | next;
 		if (__atomic_compare_exchange_n(&s->head, &head, want, true, __ATOMIC_ACQ_REL,
@@ -148,7 +161,7 @@ void *at_slab_get(struct at_slab *s)
 void at_slab_put(void *slot)
 {
 	struct at_slab *s = ((struct chunk_header *)chunk_of(slot))->slab;
-	uint64_t mine = at_slab_index(slot) + 1;
+	uint64_t mine = at_slab_handle(slot);
 	uint64_t head = __atomic_load_n(&s->head, __ATOMIC_ACQUIRE);
 	uint64_t want;
 	do {

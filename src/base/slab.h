@@ -16,9 +16,9 @@
 #define AT_SLAB_CHUNKS 256     /* chunks at most per slab */
 
 struct at_slab {
-	uint32_t size;  /* bytes per slot, a multiple of 64 */
-	uint32_t fresh; /* slots handed out for the first time so far (atomic) */
-	uint64_t head;  /* free stack: tag << 32 | (index + 1), 0 in the low half: empty */
+	uint32_t size;               /* bytes per slot, a multiple of 64 */
+	uint32_t fresh;              /* slots handed out for the first time so far (atomic) */
+	uint64_t head;               /* free stack: tag << 32 | handle, 0 in the low half: empty */
 	char *chunk[AT_SLAB_CHUNKS]; /* mapped chunks, AT_SLAB_CHUNK bytes each (atomic) */
 };
 
@@ -34,8 +34,13 @@ void *at_slab_get(struct at_slab *s);
 /* Gives a slot back to the slab it came from (found by its address). */
 void at_slab_put(void *slot);
 
-/* The slot's number, stable for its life; and back (NULL when never handed out). */
-uint32_t at_slab_index(const void *slot);
+/* The slot's name in its slab: not 0, below AT_SLAB_HANDLES, stable for its life, found without a
+ * division; and back (NULL when no slot can have it). */
+uint32_t at_slab_handle(const void *slot);
+void *at_slab_of_handle(struct at_slab *s, uint32_t handle);
+#define AT_SLAB_HANDLES (AT_SLAB_CHUNKS * (AT_SLAB_CHUNK / 64))
+
+/* The slot that was handed out for the first time as number `index`; NULL when none was. */
 void *at_slab_at(struct at_slab *s, uint32_t index);
 
 /* How many slots were ever handed out: indexes run from 0 to this, exclusive. */

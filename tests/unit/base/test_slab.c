@@ -30,7 +30,9 @@ static void slots_are_distinct_aligned_and_zero_at_first(void **state)
 	}
 	for (int i = 0; i < 3000; i++) {
 		assert_int_equal((unsigned char)slot[i][127], i & 0xff);
-		assert_ptr_equal(at_slab_at(&s, at_slab_index(slot[i])), slot[i]);
+		assert_ptr_equal(at_slab_at(&s, (uint32_t)i), slot[i]);
+		assert_true(at_slab_handle(slot[i]) > 0);
+		assert_ptr_equal(at_slab_of_handle(&s, at_slab_handle(slot[i])), slot[i]);
 		assert_int_equal(at_slab_size_of(slot[i]), 128);
 	}
 	assert_int_equal(at_slab_used(&s), 3000);
