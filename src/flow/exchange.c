@@ -19,20 +19,12 @@
 
 static struct at_slab exchanges = AT_SLAB_INIT(sizeof(struct at_exchange));
 
-/* Server exchanges of this process in one word (atomic): how many were ever opened, modulo 2^20,
- * and below it the sum of (OPEN_ONE + slab handle) over the open ones. With one open that sum is
- * below 2 * OPEN_ONE and names it; with two it cannot be. */
-static uint64_t requests;
+/* Open server exchanges of this process: count << 32 | sum of their slab handles, so that a count
+ * of 1 names the one (atomic). */
+static uint64_t open_requests;
 
-#define OPEN_ONE   (UINT64_C(1) << 22)
-#define OPEN_BITS  44
-#define OPEN_MASK  ((UINT64_C(1) << OPEN_BITS) - 1)
-#define OPENED_ONE (UINT64_C(1) << OPEN_BITS)
-_Static_assert(AT_SLAB_HANDLES <= OPEN_ONE && OPEN_MASK / (2 * OPEN_ONE) >= AT_SLAB_HANDLES,
-	       "all exchanges open at once must fit");
-
-/* Whether there was ever one. */
-static bool serves;
+/* Server exchanges ever opened in this process (atomic). */
+static uint64_t opened;
 
 static bool is_open(const struct at_exchange *x, uint32_t generation)
 {
@@ -80,9 +72,8 @@ struct at_exchange *at_exchange_open(struct at_talk *talk, enum at_span_kind kin
 	if (talk)
 		at_talk_push(talk, x);
 	if (kind == AT_SPAN_SERVER) {
-		if (!__atomic_load_n(&serves, __ATOMIC_RELAXED))
-			__atomic_store_n(&serves, true, __ATOMIC_RELAXED);
-		__atomic_add_fetch(&requests, OPENED_ONE + OPEN_ONE + at_slab_handle(x),
+		__atomic_add_fetch(&opened, 1, __ATOMIC_RELAXED);
+		__atomic_add_fetch(&open_requests, (1ull << 32) + at_slab_handle(x),
 				   __ATOMIC_RELEASE);
 	}
 	return x;
@@ -96,7 +87,8 @@ static bool is_ours(const struct at_exchange *x)
 static void release(struct at_exchange *x)
 {
 	if (x->kind == AT_SPAN_SERVER && is_ours(x))
-		__atomic_sub_fetch(&requests, OPEN_ONE + at_slab_handle(x), __ATOMIC_RELEASE);
+		__atomic_sub_fetch(&open_requests, (1ull << 32) + at_slab_handle(x),
+				   __ATOMIC_RELEASE);
 	if (x->talk)
 		at_talk_remove(x->talk, x);
 	__atomic_store_n(&x->generation, x->generation + 1, __ATOMIC_RELEASE);
@@ -277,35 +269,28 @@ struct at_ref at_exchange_find_remote(const struct at_context *remote)
 
 struct at_ref at_exchange_only_one(uint64_t *ret_epoch)
 {
-	uint64_t state = __atomic_load_n(&requests, __ATOMIC_ACQUIRE);
-	uint64_t sum = state & OPEN_MASK;
-	*ret_epoch = state >> OPEN_BITS;
-	if (sum < OPEN_ONE || sum >= 2 * OPEN_ONE)
+	uint64_t state = __atomic_load_n(&open_requests, __ATOMIC_ACQUIRE);
+	*ret_epoch = __atomic_load_n(&opened, __ATOMIC_RELAXED);
+	if (state >> 32 != 1)
 		return (struct at_ref){0};
-	struct at_exchange *x = at_slab_of_handle(&exchanges, (uint32_t)(sum - OPEN_ONE));
+	struct at_exchange *x = at_slab_of_handle(&exchanges, (uint32_t)state);
 	struct at_ref r = {x, x ? __atomic_load_n(&x->generation, __ATOMIC_ACQUIRE) : 0};
 	return at_exchange_valid(r) && x->named ? r : (struct at_ref){0};
 }
 
 bool at_exchange_any_open(void)
 {
-	return (__atomic_load_n(&requests, __ATOMIC_RELAXED) & OPEN_MASK) != 0;
+	return __atomic_load_n(&open_requests, __ATOMIC_RELAXED) >> 32 != 0;
 }
 
 bool at_exchange_epoch_is(uint64_t epoch)
 {
-	return __atomic_load_n(&requests, __ATOMIC_RELAXED) >> OPEN_BITS == epoch;
+	return __atomic_load_n(&opened, __ATOMIC_RELAXED) == epoch;
 }
 
 bool at_exchange_serves(void)
 {
-	return __atomic_load_n(&serves, __ATOMIC_RELAXED);
-}
-
-void at_exchange_show(void)
-{
-	AT_BOARD_SHOW("requests.served", AT_BOARD_NUMBER, opened);
-	AT_BOARD_SHOW("requests.open", AT_BOARD_NUMBER, open_requests);
+	return __atomic_load_n(&opened, __ATOMIC_RELAXED) != 0;
 }
 
 void at_exchange_close_all(const char *error_type)
@@ -326,6 +311,6 @@ void at_exchange_close_all(const char *error_type)
 
 void at_exchange_after_fork(void)
 {
-	__atomic_store_n(&requests, 0, __ATOMIC_RELAXED);
-	__atomic_store_n(&serves, false, __ATOMIC_RELAXED);
+	__atomic_store_n(&open_requests, 0, __ATOMIC_RELAXED);
+	__atomic_store_n(&opened, 0, __ATOMIC_RELAXED);
 }
