@@ -6,7 +6,8 @@
  *   body --> send --> answered, or failed for good, or no time left --> done
  *
  * A pause that the server asked for (Retry-After) outlives its body: when it is longer than the
- * time left, the body is given up at once and the next one waits.
+ * time left, the body is given up at once and the next one waits. So does one after a failure that
+ * is final and no answer of HTTP (a bad certificate, another protocol).
  */
 #include "export/post.h"
 
@@ -56,11 +57,22 @@ static uint64_t time_left(const struct at_post *p, uint64_t now)
 	return p->deadline > now ? (p->deadline - now + NS_PER_MS - 1) / NS_PER_MS : 1;
 }
 
+/* Without an answer of HTTP the next body will fare no better soon, and a handshake costs the
+ * program's cores more than a body. */
+static void hold_back(struct at_post *p, const struct at_http_answer *a, uint64_t now)
+{
+	p->hopeless = a->fault == AT_HTTP_ANSWERED ? 0 : p->hopeless + 1;
+	if (p->hopeless)
+		p->wait_until = now + at_retry_backoff(p->hopeless, at_entropy_u64());
+}
+
 /* True when there will be another attempt. */
 static bool plan(struct at_post *p, const struct at_http_answer *a, uint64_t now)
 {
-	if (at_retry_judge(a) != AT_RETRY_AGAIN)
+	if (at_retry_judge(a) != AT_RETRY_AGAIN) {
+		hold_back(p, a, now);
 		return false;
+	}
 	uint64_t pause = at_retry_after(a->retry_after, (int64_t)(at_clock_wall() / NS_PER_S));
 	if (!pause)
 		pause = at_retry_backoff(p->attempt, at_entropy_u64());

@@ -19,6 +19,7 @@ struct at_post {
 	uint64_t deadline;    /* of the body under way, monotonic ns; UINT64_MAX: none */
 	uint64_t wait_until;  /* before the next attempt, also of the next body; monotonic ns */
 	unsigned attempt;     /* attempts made */
+	unsigned hopeless;    /* bodies in a row that got no answer and no second attempt */
 	bool active;          /* a body is under way */
 	bool sending;         /* an attempt is under way */
 };

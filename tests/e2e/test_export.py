@@ -4,6 +4,7 @@ import json
 import os
 import socket
 import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
@@ -12,6 +13,10 @@ import pytest
 
 from collector import Answer, Collector, read_json, server_tls
 
+sys.path[1:1] = [str(Path(__file__).parents[1] / "bench"), str(Path(__file__).parents[1] / "faults")]
+import names  # noqa: E402
+from process import Place  # noqa: E402
+
 EMIT = Path(os.environ.get("BUILD_DIR", Path(__file__).parents[2] / "build")) / "tests/programs/emit"
 LOSSES = ("drop_queue_full", "drop_too_large", "drop_rejected", "drop_export_failed", "drop_at_exit")
 
@@ -19,13 +24,14 @@ LOSSES = ("drop_queue_full", "drop_too_large", "drop_rejected", "drop_export_fai
 class Run:
     """A finished emit: its counters (one dictionary for each process), stderr lines, seconds taken."""
 
-    def __init__(self, args, env, timeout=60, stdout=None):
+    def __init__(self, args, env, timeout=60, wrapper=()):
         clean = {k: v for k, v in os.environ.items() if not k.startswith(("OTEL_", "AUTOTRACE_", "LD_PRELOAD"))}
         clean = {k: v for k, v in clean.items() if "proxy" not in k.lower()}
         started = time.monotonic()
         done = subprocess.run(
-            [str(EMIT), *map(str, args)], env={**clean, **env}, capture_output=True, text=True, timeout=timeout
-        )
+            [*wrapper, str(EMIT), *map(str, args)], env={**clean, "FAULTS_PRELOAD": "", **env},
+            capture_output=True, text=True, timeout=timeout,
+        )  # fmt: skip
         self.seconds = time.monotonic() - started
         assert done.returncode == 0, done.stderr
         self.text = done.stdout
@@ -484,6 +490,38 @@ def test_https_untrusted(pki, ca):
     r.check_sums()
 
 
+@pytest.mark.parametrize("bad", ["garbage", "certificate"])
+def test_what_fails_for_good_is_not_tried_without_pause(pki, bad):
+    """Handshakes cost the program's cores: a load of spans does not make a load of them."""
+    connections = []
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        def welcome():
+            while True:
+                try:
+                    link, _ = listener.accept()
+                    connections.append(time.monotonic())
+                    if bad == "certificate":
+                        link = server_tls(pki / "server.pem", pki / "server.key").wrap_socket(link, server_side=True)
+                    link.sendall(b"Who are you?\r\n\r\n")
+                    link.close()
+                except OSError:
+                    if listener.fileno() < 0:
+                        return
+
+        thread = threading.Thread(target=welcome, daemon=True)
+        thread.start()
+        scheme = "https" if bad == "certificate" else "http"
+        endpoint = f"{scheme}://127.0.0.1:{listener.getsockname()[1]}"
+        r = Run([20000, "burst=10", "pause=1000", "flush=0"], {"OTEL_EXPORTER_OTLP_ENDPOINT": endpoint})
+        listener.shutdown(socket.SHUT_RDWR)
+        listener.close()
+    thread.join(5)
+    assert r.seconds > 2 and r.lost == 20000
+    at_exit = 2048 / 512  # what waits in the queue is tried once, without a pause
+    assert 2 <= len(connections) <= 2 + r.seconds / 0.8 + at_exit
+    r.check_sums()
+
+
 def test_mtls(pki):
     tls = server_tls(pki / "server.pem", pki / "server.key", pki / "ca.pem")
     env = {"OTEL_EXPORTER_OTLP_CERTIFICATE": str(pki / "ca.pem")}
@@ -514,6 +552,55 @@ def test_name_that_is_looked_up(address):
     with Collector(family=socket.AF_INET6 if ":" in address else socket.AF_INET) as c:
         r = run(c, 3, "fork=2", endpoint=c.url(names[0]), AUTOTRACE_EXIT_TIMEOUT="5000")
         assert r.lost == 0 and len(c.spans) == 9
+
+
+@pytest.fixture
+def silent_names():
+    """A name server that never answers; what makes a program ask it."""
+    if names.possible():
+        pytest.skip(names.possible())
+    with Place() as place:
+        server = names.NameServer(place, names.SILENT)
+        yield server.wrapper
+        server.close()
+
+
+def run_with(wrapper, *args, **env):
+    done = Run(args, {**env, "OTEL_EXPORTER_OTLP_ENDPOINT": f"http://{names.NAME}:4318"}, wrapper=wrapper)
+    done.check_sums()
+    return done
+
+
+def test_name_that_hangs(silent_names):
+    r = run_with(silent_names, 3)
+    assert 0.45 < r.seconds < 1.5 and r.lost == 3 and len(r.lines) == 1
+
+
+def test_name_that_hangs_holds_no_longer_than_the_limit(silent_names):
+    r = run_with(silent_names, 3, "flush=9000", OTEL_EXPORTER_OTLP_TIMEOUT="700")
+    assert 0.6 < r.seconds < 3 and r.drop_export_failed == 3
+    assert len(r.said("cannot be reached", "look-up")) == 1
+
+
+def test_name_that_hangs_does_not_hold_up_another_exporter(silent_names, tmp_path):
+    path = tmp_path / "lines"
+    p = subprocess.Popen(
+        [*silent_names, str(EMIT), "50", "linger=3000"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        env={**os.environ, "OTEL_TRACES_EXPORTER": "otlp,line", "AUTOTRACE_CONSOLE_FILE": str(path),
+             "OTEL_EXPORTER_OTLP_ENDPOINT": f"http://{names.NAME}:4318", "FAULTS_PRELOAD": "",
+             "OTEL_BSP_SCHEDULE_DELAY": "10"},
+    )  # fmt: skip
+    time.sleep(2)
+    lines = path.read_text().splitlines()
+    p.kill()
+    p.wait()
+    assert len(lines) == 50
+
+
+def test_fork_while_a_name_is_looked_up(silent_names):
+    r = run_with(silent_names, 20, "fork=4", "linger=500", OTEL_BSP_SCHEDULE_DELAY="10")
+    assert len(r.counters) == 5 and r.lost == 100
+    assert r.seconds < 3
 
 
 def test_ipv6_address():

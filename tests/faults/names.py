@@ -48,7 +48,7 @@ class NameServer:
         # The preload begins behind the mounts.
         self.wrapper = (
             "unshare", "-m", "sh", "-c",
-            " && ".join(mounts) + ' && export LD_PRELOAD="$FAULTS_PRELOAD" && exec "$@"', "sh",
+            " && ".join(mounts) + ' && export LD_PRELOAD="${FAULTS_PRELOAD-}" && exec "$@"', "sh",
         )  # fmt: skip
         threading.Thread(target=self._serve, daemon=True).start()
 

@@ -4,7 +4,9 @@ results.json holds each row with its line of Markdown, so that a row measured ag
 """
 
 import json
+import statistics
 
+SERVERS = ("bare", "calm", "twin", "trouble")
 HEAD = (
     "| the collector | p50 µs: bare, calm, in trouble | p99 µs: bare, calm, twin, in trouble "
     "| RSS MiB: calm, in trouble | requests = delivered + dropped | dropped because | copies | unthanked | warnings "
@@ -56,6 +58,22 @@ def line(trial, faults, attempts):
     return text if not faults else text + "\n" + "\n".join(f"| **wrong**: {fault} |" for fault in faults)
 
 
+def _in_all(rows):
+    """The latencies of all rows together, as a line each; none where they were not measured."""
+    timed = [row["latency_us"] for row in rows.values() if "calm" in row["latency_us"]]
+    if not timed:
+        return []
+    text = "; ".join(
+        f"{name} " + ", ".join(f"{statistics.median(t[s][name] for t in timed):.0f} {s}" for s in SERVERS)
+        for name in ("p50", "p99")
+    )
+    worst = sum(t["trouble"]["p99"] > max(t["calm"]["p99"], t["twin"]["p99"]) for t in timed)
+    return [
+        f"Latency, median of the rows, µs: {text}. The one in trouble has the highest p99 of the three under the "
+        f"preload in {worst} of {len(timed)} rows; chance alone gives a third of them, {len(timed) / 3:.0f}.", "",
+    ]  # fmt: skip
+
+
 def _markdown(kept, preface):
     about, rows = kept["about"], kept["rows"]
     wrong = sum(1 for row in rows.values() if row["faults"])
@@ -66,7 +84,7 @@ def _markdown(kept, preface):
         f"{sum(r['requests'] for r in rows.values()):,} requests = "
         f"{sum(r['delivered'] for r in rows.values()):,} delivered + "
         f"{sum(r['dropped'] for r in rows.values()):,} dropped and counted.", "",
-        HEAD, *(row["text"] for row in rows.values()), "",
+        *_in_all(rows), HEAD, *(row["text"] for row in rows.values()), "",
     ))  # fmt: skip
 
 

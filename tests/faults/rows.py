@@ -64,7 +64,6 @@ def look_up(name, answer, says, first=True, resumes=16, trouble=None):
 
 BIG = 100 << 20
 AGAIN = {"causes": (FAILED, FULL), "witnessed": True}
-FINAL = {"causes": (FAILED,), "witnessed": True}
 MANY = b"X-Many: yes\r\n" * 5000
 CHUNKED = moods.head(200, (("Transfer-Encoding", "chunked"),))
 
@@ -112,20 +111,25 @@ ROWS = [
     http(308, (("Location", "https://127.0.0.1/v1/traces"),)),
     named(http(307, away=True), "307, Location: another host"),
     # no answers to rely on
-    broken("garbage", moods.cut(b"Who are you?\r\n\r\n"), unreachable("not HTTP/1.1"), **FINAL),
-    broken("zeros", moods.cut(bytes(4096)), unreachable("not HTTP/1.1"), **FINAL),
-    Row("speaks gRPC (HTTP/2)", Mood(meet=moods.babble(moods.FRAMES)), unreachable("not HTTP/1.1"), (FAILED,)),
-    Row("speaks SSH", Mood(meet=moods.babble(b"SSH-2.0-OpenSSH_9.2\r\n")), unreachable("not HTTP/1.1"), (FAILED,)),
-    broken("a body of 100 MB", big_body(), unreachable("4 MiB"), **FINAL),
-    broken("endless body", moods.endless(moods.head(200), bytes(65536)), unreachable("4 MiB"), **FINAL),
+    broken("garbage", moods.cut(b"Who are you?\r\n\r\n"), unreachable("not HTTP/1.1"), **AGAIN),
+    broken("zeros", moods.cut(bytes(4096)), unreachable("not HTTP/1.1"), **AGAIN),
+    Row("speaks gRPC (HTTP/2)", Mood(meet=moods.babble(moods.FRAMES)), unreachable("not HTTP/1.1")),
+    Row("speaks SSH", Mood(meet=moods.babble(b"SSH-2.0-OpenSSH_9.2\r\n")), unreachable("not HTTP/1.1")),
+    broken("a body of 100 MB", big_body(), unreachable("4 MiB"), **AGAIN),
+    broken("endless body", moods.endless(moods.head(200), bytes(65536)), unreachable("4 MiB"), **AGAIN),
     broken("endless header", moods.endless(b"HTTP/1.1 200 OK\r\nX-Long: ", b"x" * 65536), unreachable("too long"),
            **AGAIN),
-    broken("endless headers", moods.endless(b"HTTP/1.1 200 OK\r\n", MANY), unreachable("64 KiB"), **FINAL),
+    broken("endless headers", moods.endless(b"HTTP/1.1 200 OK\r\n", MANY), unreachable("64 KiB"), **AGAIN),
     broken("endless interim answers", moods.endless(b"", b"HTTP/1.1 100 Continue\r\n\r\n" * 2000),
-           unreachable("64 KiB"), **FINAL),
-    broken("endless trailers", moods.endless(CHUNKED + b"0\r\n", MANY), unreachable("64 KiB"), **FINAL),
+           unreachable("64 KiB"), **AGAIN),
+    broken("endless trailers", moods.endless(CHUNKED + b"0\r\n", MANY), unreachable("64 KiB"), **AGAIN),
     broken("endless chunk extension", moods.endless(CHUNKED + b"1;x=", b"x" * 65536), **AGAIN),
+    named(http(101, says=unreachable("timed out"), **AGAIN), "101, and no more"),
+    broken("100, and no more", moods.cut(b"HTTP/1.1 100 Continue\r\n\r\n"), **AGAIN),
+    broken("a negative length", moods.cut(moods.head(200, (), -1)), **AGAIN),
+    broken("a malformed chunk", moods.cut(CHUNKED + b"zz\r\n"), **AGAIN),
     # accepted, after a fashion
+    Row("closes after each answer, unannounced", Mood(moods.take_and_close), (), ()),
     Row("200, part of it refused", Mood(moods.partial(7, "too old")), (r"accepts only a part: too old",), (REJECTED,),
         True),
     Row("200, malformed body", Mood(moods.accept(b"\xff" * 200)), (), (), True),

@@ -31,7 +31,7 @@ class Settings:
         self.commands, self.timed, self.env = commands, timed, env
 
 
-FULL = Settings(500, 1.5, 6, 1.5, 3, True, OTEL_BSP_SCHEDULE_DELAY=200, OTEL_EXPORTER_OTLP_TIMEOUT=2000)
+FULL = Settings(500, 1, 5, 1, 2, True, OTEL_BSP_SCHEDULE_DELAY=200, OTEL_EXPORTER_OTLP_TIMEOUT=2000)
 QUICK = Settings(
     200, 0.6, 2.6, 0.6, 2, False, OTEL_BSP_SCHEDULE_DELAY=100, OTEL_EXPORTER_OTLP_TIMEOUT=1200,
     OTEL_BSP_MAX_QUEUE_SIZE=256, OTEL_BSP_MAX_EXPORT_BATCH_SIZE=64,
@@ -66,15 +66,20 @@ def _preload(endpoint, settings, **more):
 
 
 class Memory(threading.Thread):
-    """Samples (moment, RSS in KiB, threads) of processes until it is told to stop."""
+    """Samples (moment, RSS in KiB, threads) of processes until it is told to stop; gap: the longest time, in seconds,
+    that it was kept from doing so."""
 
     def __init__(self, pids):
         super().__init__(daemon=True)
         self.samples = {pid: [] for pid in pids}
         self._enough = threading.Event()
+        self.gap = 0
 
     def run(self):
+        last = time.monotonic()
         while not self._enough.wait(0.05):
+            last, before = time.monotonic(), last
+            self.gap = max(self.gap, last - before)
             for pid, kept in self.samples.items():
                 try:
                     with open(f"/proc/{pid}/status", encoding="ascii") as status:
