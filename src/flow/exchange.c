@@ -293,6 +293,12 @@ bool at_exchange_serves(void)
 	return __atomic_load_n(&opened, __ATOMIC_RELAXED) != 0;
 }
 
+void at_exchange_show(void)
+{
+	AT_BOARD_SHOW("requests.served", AT_BOARD_NUMBER, opened);
+	AT_BOARD_SHOW("requests.open", AT_BOARD_NUMBER, open_requests);
+}
+
 void at_exchange_close_all(const char *error_type)
 {
 	uint32_t used = at_slab_used(&exchanges);
