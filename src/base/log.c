@@ -1,7 +1,7 @@
 /*
  * One line at a time to the program's stderr. Fed by everybody, writes by the raw system call.
  * Holds no descriptor (a copy would keep a pipe open that a daemon has closed); before each write
- * checks that fd 2 is still the file it was.
+ * checks that fd 2 is still the file it was, and no client of the program's.
  */
 #include "base/log.h"
 
@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
@@ -18,7 +19,7 @@
 #define LINE 512
 
 static enum at_log_level threshold = AT_LOG_WARN;
-/* Which file stderr is: device and inode. An inode of 0: none, nothing is written. */
+/* Which file stderr is: device and inode. An inode of 0: none, or a client; nothing is written. */
 static uint64_t home[2];
 /* Whether home counts; before, plain fd 2 will do. */
 static bool opened;
@@ -41,9 +42,27 @@ static void identify(uint64_t id[2])
 	id[1] = ok ? st.st_ino : 0;
 }
 
+/* A server as inetd starts it has its client on 0, 1 and 2: a line there is said to the client. */
+static bool is_a_client(void)
+{
+	struct stat err, in;
+	int domain = 0;
+	socklen_t len = sizeof(domain);
+	if (at_sys(SYS_fstat, 2, (long)&err, 0) != 0 || !S_ISSOCK(err.st_mode))
+		return false;
+	if (at_sys(SYS_fstat, 0, (long)&in, 0) == 0 && in.st_dev == err.st_dev &&
+	    in.st_ino == err.st_ino)
+		return true;
+	return at_sys6(SYS_getsockopt, 2, SOL_SOCKET, SO_DOMAIN, (long)&domain, (long)&len, 0) ==
+		       0 &&
+	       (domain == AF_INET || domain == AF_INET6);
+}
+
 void at_log_open(void)
 {
 	identify(home);
+	if (is_a_client())
+		home[1] = 0;
 	opened = true;
 }
 
@@ -128,7 +147,7 @@ static bool is_home(void)
 	if (!opened)
 		return true;
 	identify(now);
-	return now[1] && now[0] == home[0] && now[1] == home[1];
+	return now[1] && now[0] == home[0] && now[1] == home[1] && !is_a_client();
 }
 
 void at_log(enum at_log_level level, const char *format, ...)

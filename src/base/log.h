@@ -1,8 +1,9 @@
 /*
  * One clear line on stderr, "autotrace: PID: text\n", by one raw write. fd 2 can become somebody's
  * data file: when it is not the file it was at the start, and was not put there by dup2, nothing is
- * written. No stdio, no malloc; any thread, any context; errno is kept. Lines are cut at 512 bytes;
- * foreign control characters are replaced by '?'.
+ * written. Nor is it when it is a connection to a client (inetd): a socket that is stdin too, or of
+ * the internet families. No stdio, no malloc; any thread, any context; errno is kept. Lines are cut
+ * at 512 bytes; foreign control characters are replaced by '?'.
  */
 #ifndef AT_BASE_LOG_H
 #define AT_BASE_LOG_H

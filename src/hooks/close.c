@@ -39,6 +39,15 @@ int AT_HOOK(close_range)(unsigned first, unsigned last, int flags)
 	return rc;
 }
 
+/* A stretch below a descriptor of ours, also where the kernel has no close_range. */
+static void close_piece(unsigned first, unsigned end)
+{
+	if (at_libc.close_range(first, end, 0) == 0)
+		return;
+	for (; first <= end; first++)
+		at_libc.close((int)first);
+}
+
 void AT_HOOK(closefrom)(int first)
 {
 	unsigned from = first < 0 ? 0 : (unsigned)first;
@@ -52,7 +61,7 @@ void AT_HOOK(closefrom)(int first)
 			at_libc.closefrom((int)from);
 			return;
 		}
-		at_libc.close_range(from, end, 0);
+		close_piece(from, end);
 		from = end + 1;
 	}
 }

@@ -2,17 +2,22 @@
  * Programs that treat descriptors roughly while they speak HTTP. Each scenario prints "ok" when its
  * own bytes are all where they belong.
  *
- *   hooks_guest SCENARIO DIRECTORY
+ *   hooks_guest SCENARIO DIRECTORY [old]        old: a kernel without close_range
  */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/close_range.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <netinet/in.h>
 #include <signal.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -203,6 +208,110 @@ static void closed_everywhere(void)
 	exchange(listener);
 }
 
+/* Every number a program of old closes, in the way of old; the listener is on 0. */
+static void closed_to_65535(void)
+{
+	int listener = listening();
+	must(dup2(listener, 0) == 0 && close(listener) == 0, "dup2");
+	for (int round = 0; round < 3; round++) {
+		exchange(0);
+		usleep(100000);
+		for (int fd = 3; fd <= 65535; fd++)
+			close(fd);
+	}
+	exchange(0);
+}
+
+/* close_range(3, ~0) with each of its flags. */
+static void closed_ranges(void)
+{
+	static const int flags[] = {0, CLOSE_RANGE_CLOEXEC, CLOSE_RANGE_UNSHARE,
+				    CLOSE_RANGE_UNSHARE | CLOSE_RANGE_CLOEXEC, 0};
+	int listener = listening();
+	must(dup2(listener, 0) == 0 && close(listener) == 0, "dup2");
+	for (size_t i = 0; i < sizeof(flags) / sizeof(flags[0]); i++) {
+		int data = data_file("ranged"), high = fcntl(data, F_DUPFD, 500);
+		bool closes = !(flags[i] & CLOSE_RANGE_CLOEXEC);
+		exchange(0);
+		usleep(100000);
+		int rc = close_range(3, ~0u, flags[i]);
+		must(rc == 0 || errno == ENOSYS, "close_range");
+		if (rc != 0)
+			closefrom(3);
+		int mode = fcntl(data, F_GETFD), far = fcntl(high, F_GETFD);
+		if (closes || rc != 0)
+			must(mode == -1 && far == -1, "they are closed");
+		else
+			must(mode == FD_CLOEXEC && far == FD_CLOEXEC, "they are marked");
+		exchange(0);
+		usleep(100000);
+		is_empty(data, "ranged");
+		close(data);
+		close(high);
+	}
+}
+
+/* The table is full, and stays so for a while; a connection from before works on. */
+static void full_table(void)
+{
+	static int mine[2000];
+	int listener = listening(), n = 0;
+	struct rlimit limit = {1200, 1200};
+	must(setrlimit(RLIMIT_NOFILE, &limit) == 0, "setrlimit");
+	int client = calling(), server = accept(listener, NULL, NULL), data = data_file("full");
+	ask(client);
+	serve(server);
+	hear(client);
+	usleep(100000);
+	while ((mine[n] = dup(data)) >= 0)
+		n++;
+	must(errno == EMFILE, "full");
+	for (int i = 0; i < 4; i++) {
+		ask(client);
+		serve(server);
+		hear(client);
+		usleep(50000);
+	}
+	for (int i = 0; i < n; i++)
+		must(write(mine[i], "m", 1) == 1, "they are mine");
+	struct stat st;
+	must(fstat(data, &st) == 0 && st.st_size == n, "every byte is mine");
+	fprintf(stdout, "%d of them\n", n);
+	for (int i = 0; i < n; i++)
+		close(mine[i]);
+	exchange(listener);
+}
+
+/* Number 2 is taken by what opens next: a file, a connection, a pipe; then there is none. */
+static void other_things_on_2(void)
+{
+	int listener = listening(), way[2];
+	char byte;
+	close(2);
+	int data = data_file("two");
+	must(data == 2, "open gives 2");
+	exchange(listener);
+	usleep(100000);
+	is_empty(data, "two");
+	close(2);
+	int client = calling(), server = accept(listener, NULL, NULL);
+	must(client == 2, "socket gives 2");
+	ask(client);
+	serve(server);
+	usleep(100000);
+	hear(client);
+	must(recv(server, &byte, 1, MSG_DONTWAIT) == -1 && errno == EAGAIN, "nothing but ours");
+	close(2);
+	close(server);
+	must(pipe(way) == 0 && (way[0] == 2 || way[1] == 2), "pipe gives 2");
+	exchange(listener);
+	usleep(100000);
+	close(way[1]);
+	must(read(way[0], &byte, 1) == 0, "nothing in the pipe");
+	close(way[0]);
+	exchange(listener);
+}
+
 /* Everything that opens, until there are no more numbers; the library's are never among them. */
 static void all_numbers(void)
 {
@@ -359,6 +468,10 @@ static const struct {
 	{"dup2_everywhere", dup2_everywhere},
 	{"files_everywhere", files_everywhere},
 	{"closed_everywhere", closed_everywhere},
+	{"closed_to_65535", closed_to_65535},
+	{"closed_ranges", closed_ranges},
+	{"full_table", full_table},
+	{"other_things_on_2", other_things_on_2},
 	{"all_numbers", all_numbers},
 	{"reused_numbers", reused_numbers},
 	{"passed_connections", passed_connections},
@@ -366,10 +479,28 @@ static const struct {
 	{"many_children", many_children},
 };
 
+/* From here on close_range is a call that the kernel does not know. */
+static void be_an_old_kernel(void)
+{
+	struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_close_range, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOSYS),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog filter = {sizeof(code) / sizeof(code[0]), code};
+	must(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
+		     prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter, 0, 0) == 0,
+	     "seccomp");
+	must(raw(SYS_close_range, 5000, 5000, 0) == -ENOSYS, "no close_range");
+}
+
 int main(int argc, char **argv)
 {
-	if (argc != 3)
+	if (argc != 3 && !(argc == 4 && strcmp(argv[3], "old") == 0))
 		return 2;
+	if (argc == 4)
+		be_an_old_kernel();
 	directory = argv[2];
 	signal(SIGPIPE, SIG_IGN);
 	for (size_t i = 0; i < sizeof(scenarios) / sizeof(scenarios[0]); i++)
