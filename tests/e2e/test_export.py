@@ -585,7 +585,8 @@ def test_name_that_hangs_holds_no_longer_than_the_limit(silent_names):
 def test_name_that_hangs_does_not_hold_up_another_exporter(silent_names, tmp_path):
     path = tmp_path / "lines"
     p = subprocess.Popen(
-        [*silent_names, str(EMIT), "50", "pause=20000", "linger=3000"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        [*silent_names, str(EMIT), "50", "pause=20000", "linger=3000"],
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         env={**os.environ, "OTEL_TRACES_EXPORTER": "otlp,line", "AUTOTRACE_CONSOLE_FILE": str(path),
              "OTEL_EXPORTER_OTLP_ENDPOINT": f"http://{names.NAME}:4318", "FAULTS_PRELOAD": "",
              "OTEL_BSP_SCHEDULE_DELAY": "10"},

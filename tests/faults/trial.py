@@ -7,6 +7,7 @@ Beside the program run the same server without the preload ("bare") and two more
 """
 
 import re
+import statistics
 import struct
 import subprocess
 import threading
@@ -20,6 +21,7 @@ from process import LIBRARY, Trouble, built, environment, tool, until
 from receiver import Receiver
 
 SAMPLE = struct.Struct("=QQQ")
+SLICE_NS = 500_000_000
 EXIT_MS = 500  # AUTOTRACE_EXIT_TIMEOUT, the default
 
 
@@ -219,11 +221,11 @@ class Trial:
         kept = {}
         for due, took, port in SAMPLE.iter_unpack(samples.read_bytes()):
             if began <= due / 1e9 <= measured:
-                kept.setdefault(port, []).append(took)
+                kept.setdefault(port, []).append((due, took))
         calm = self.beside.calm
         for name, one in zip(("bare", "calm", "twin"), self.beside.all() if self.settings.timed else ()):
             self.latency[name] = percentiles(kept[one.port])
-        self.latency["trouble"] = percentiles(kept.get(server.port, [0]))
+        self.latency["trouble"] = percentiles(kept.get(server.port, [(0, 0)]))
         self.samples = len(kept.get(server.port, []))
         m = self.memory
         third = (ended - began) / 3
@@ -270,7 +272,16 @@ def _run(command, env):
     return time.monotonic() - began, done
 
 
-def percentiles(nanoseconds):
-    """Median and 99th percentile, in microseconds."""
-    ordered = sorted(nanoseconds)
-    return {name: ordered[int((len(ordered) - 1) * q)] / 1000 for name, q in (("p50", 0.5), ("p99", 0.99))}
+def _part(ordered, share):
+    return ordered[int((len(ordered) - 1) * share)] / 1000
+
+
+def percentiles(samples):
+    """Of (due, took) in ns, in microseconds: median, 99th percentile, and the median half second's 99th percentile,
+    which a machine that stands still now and then does not move."""
+    ordered = sorted(took for _, took in samples)
+    slices = {}
+    for due, took in samples:
+        slices.setdefault(due // SLICE_NS, []).append(took)
+    typical = statistics.median(_part(sorted(one), 0.99) for one in slices.values())
+    return {"p50": _part(ordered, 0.5), "p99": _part(ordered, 0.99), "typical p99": typical}
