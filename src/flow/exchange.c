@@ -61,11 +61,7 @@ struct at_exchange *at_exchange_open(struct at_talk *talk, enum at_span_kind kin
 {
 	if (talk && talk->count >= AT_TALK_EXCHANGES)
 		return NULL;
-	struct at_exchange *x = talk ? talk->idle : NULL;
-	if (x)
-		talk->idle = NULL;
-	else
-		x = at_slab_get(&exchanges);
+	struct at_exchange *x = at_slab_get(&exchanges);
 	if (!x)
 		return NULL;
 	reset(x, talk, kind);
@@ -94,15 +90,7 @@ static void release(struct at_exchange *x)
 	__atomic_store_n(&x->generation, x->generation + 1, __ATOMIC_RELEASE);
 	at_buf_free(&x->carried);
 	at_pool_put(x->block);
-	if (x->talk && x->talk->keeps && !x->talk->idle)
-		x->talk->idle = x;
-	else
-		at_slab_put(x);
-}
-
-void at_exchange_forget(struct at_exchange *idle)
-{
-	at_slab_put(idle);
+	at_slab_put(x);
 }
 
 void at_exchange_drop(struct at_exchange *x)

@@ -84,9 +84,6 @@ struct at_exchange {
 	char inline_room[AT_EXCHANGE_INLINE];
 };
 
-/* Gives an exchange that a talk has kept idle back. Lock held. */
-void at_exchange_forget(struct at_exchange *idle);
-
 /* A new exchange at the end of talk's row, its start set to now. NULL: no memory, or too many
  * outstanding on this connection. Lock held. */
 struct at_exchange *at_exchange_open(struct at_talk *talk, enum at_span_kind kind);

@@ -22,19 +22,6 @@
 
 static struct at_slab talks = AT_SLAB_INIT(sizeof(struct at_talk));
 
-/* Talks that keep an exchange from one request to the next instead of asking the slab each time;
- * not all of them, for the memory that many idle connections would hold. */
-#define KEEPERS_MAX 1024
-static uint32_t keepers; /* (atomic) */
-
-static bool may_keep(void)
-{
-	if (__atomic_add_fetch(&keepers, 1, __ATOMIC_RELAXED) <= KEEPERS_MAX)
-		return true;
-	__atomic_sub_fetch(&keepers, 1, __ATOMIC_RELAXED);
-	return false;
-}
-
 struct at_talk *at_talk_of(struct at_conn *c, int fd)
 {
 	struct at_talk *t = c->talk;
@@ -46,7 +33,6 @@ struct at_talk *at_talk_of(struct at_conn *c, int fd)
 		at_http1_init(&t->request, AT_WIRE_REQUEST);
 		at_http1_init(&t->response, AT_WIRE_RESPONSE);
 		t->conn = c;
-		t->keeps = may_keep();
 		c->talk = t;
 	}
 	t->fd = fd;
@@ -176,10 +162,6 @@ static void talk_free(struct at_talk *t)
 	at_buf_free(&t->overlay);
 	at_pool_put(t->spare);
 	at_repeat_free(&t->repeat);
-	if (t->idle)
-		at_exchange_forget(t->idle);
-	if (t->keeps)
-		__atomic_sub_fetch(&keepers, 1, __ATOMIC_RELAXED);
 	t->conn->talk = NULL;
 	at_slab_put(t);
 }

@@ -24,7 +24,6 @@ struct at_talk {
 	struct at_conn *conn;       /* the connection it is on */
 	int fd;                     /* descriptor of the present event (diagnosis, peer look-up) */
 	bool counted;               /* counted as an HTTP/1 connection */
-	bool keeps;                 /* may keep an idle exchange */
 	uint16_t count;             /* exchanges in the row */
 	uint16_t announced;         /* of these, created before their bytes were written */
 	uint16_t early;             /* answered before the writer had come back from its call */
@@ -33,7 +32,6 @@ struct at_talk {
 	struct at_exchange *first;  /* oldest unanswered exchange */
 	struct at_exchange *last;   /* youngest */
 	struct at_exchange *asking; /* whose request is going by now */
-	struct at_exchange *idle;   /* a closed one, kept for the next request; or NULL */
 	struct at_repeat repeat;    /* attributes that its requests have alike */
 	struct at_buf tail;         /* bytes of ours that the kernel has not taken yet */
 	struct at_buf overlay;      /* bytes that replace the application's next ones */
