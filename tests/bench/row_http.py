@@ -1,4 +1,4 @@
-"""Rows nginx-light, nginx-full, flask and node: requests per second with and without the preload, in turns.
+"""Rows nginx…, flask and node: requests per second with and without the preload, in turns.
 
 Every round starts the server anew, warms it up and then lets wrk loose on it; the order of the arms changes. The spans
 go to autotrace-view and, where its own work would count against the server, in an arm of their own to a sink that only
@@ -61,28 +61,28 @@ class Bench:
         return Round(self, collector)
 
 
-def _row(settings, place, name, start, setup, seconds, threads, connections, goal, pin=True, sink=True):
+def _row(settings, place, name, start, setup, seconds, threads, connections, goal, pin=True, view=True):
     bench, rounds = Bench(settings, place, start, seconds, threads, connections, pin), settings.rounds(8)
     found = Found(f"{setup}; {rounds} rounds of {bench.seconds} s each")
-    view = bench.collector(sink=False)
-    arms = [None, view] + ([bench.collector(sink=True)] if sink else [])
-    rounds = settings.turns(rounds, arms, bench.round)
-    plain, viewed, sunk = rounds[0], rounds[1], rounds[-1]
+    sinks = [("backend elsewhere", bench.collector(sink=True))]
+    views = [("autotrace-view beside it", bench.collector(sink=False))] if view else []
+    plain, sunk, *viewed = settings.turns(rounds, [None] + [c for _, c in sinks + views], bench.round)
 
     def both(value, with_=sunk):
         return [value(r) for r in with_], [value(r) for r in plain]
 
-    for arm, where in ((sunk if sink else None, "backend elsewhere"), (viewed, "autotrace-view beside it")):
-        if arm:
-            rates, short = both(lambda r: r.load.rate, arm), f"{name}: requests, {where}"
-            found.add(f"requests, {where}", "1/s", "ratio", *rates, goal=goal, short=short)
+    for arm, (where, _) in zip([sunk, *viewed], sinks + views):
+        rates, short = both(lambda r: r.load.rate, arm), f"{name}: requests, {where}"
+        found.add(f"requests, {where}", "1/s", "ratio", *rates, goal=goal, short=short)
+    found.add("requests in a second of its CPU", "1/s", "ratio", *both(lambda r: 1e6 / (r.program_us + r.exporter_us)))
     found.add("latency, median", "µs", "ratio", *both(lambda r: r.load.median_us))
     found.add("latency, 99 %", "µs", "ratio", *both(lambda r: r.load.p99_us))
     found.add("CPU of the program's threads", "µs/request", "difference", *both(lambda r: r.program_us))
     found.add("CPU of the exporter's thread", "µs/request", "value", [r.exporter_us for r in sunk])
     found.add("CPU of both threads in all", "% of a core", "difference", *both(lambda r: r.busy))
-    found.add("CPU of autotrace-view (another process)", "µs/request", "value", [r.collector_us for r in viewed])
-    _account(found, rounds, bench.collectors)
+    for arm in viewed:
+        found.add("CPU of autotrace-view (another process)", "µs/request", "value", [r.collector_us for r in arm])
+    _account(found, [plain, sunk, *viewed], bench.collectors)
     return found
 
 
@@ -104,7 +104,7 @@ def _account(found, rounds, collectors):
         requests = sum(r.load.requests for r in with_)
         if finished < requests:
             found.wrong.append(f"{requests:,} requests were answered, {finished:,} spans finished")
-    for arm, name in zip(rounds, ("without", "with autotrace-view", "with the sink")):
+    for arm, name in zip(rounds, ("without", "with the sink", "with autotrace-view")):
         errors = sum(r.load.errors for r in arm)
         if errors:
             found.wrong.append(f"wrk saw {errors} errors {name}")
@@ -122,13 +122,27 @@ def nginx_full(settings, place):
     return _row(settings, place, "nginx saturated", servers.nginx, setup, 10, 1, 32, (">=", 0.90))
 
 
+def nginx_page_light(settings, place):
+    """nginx with a page and a log as it is installed, `wrk -t2 -c4`, nothing pinned."""
+    setup = "nginx, one worker, a page of 615 bytes and an access log; `wrk -t2 -c4`; all share the machine's cores"
+    name = "nginx with a page, `wrk -t2 -c4`"
+    return _row(settings, place, name, servers.nginx_page, setup, 10, 2, 4, (">=", 0.94), pin=False, view=False)
+
+
+def nginx_page_full(settings, place):
+    """nginx with a page and a log as it is installed, saturated like nginx-saturated."""
+    setup = "nginx's worker (a page of 615 bytes, an access log) and exporter on one core, saturated; `wrk -t1 -c32`"
+    name = "nginx with a page, saturated"
+    return _row(settings, place, name, servers.nginx_page, setup, 10, 1, 32, (">=", 0.90), view=False)
+
+
 def flask(settings, place):
     """gunicorn with one sync worker and Flask on one core, `wrk -t1 -c8` on the other."""
     setup = "gunicorn (one sync worker) with Flask on one core, saturated; `wrk -t1 -c8` on the other"
-    return _row(settings, place, "gunicorn/Flask saturated", servers.gunicorn, setup, 8, 1, 8, (">=", 0.98), sink=False)
+    return _row(settings, place, "gunicorn/Flask saturated", servers.gunicorn, setup, 8, 1, 8, (">=", 0.98), view=False)
 
 
 def node(settings, place):
     """Node's http server on one core, `wrk -t1 -c100` on the other."""
     setup = "Node's `http` on one core, saturated; `wrk -t1 -c100` on the other"
-    return _row(settings, place, "Node http saturated", servers.node, setup, 8, 1, 100, (">=", 0.92), sink=False)
+    return _row(settings, place, "Node http saturated", servers.node, setup, 8, 1, 100, (">=", 0.92), view=False)

@@ -24,6 +24,7 @@ http {
 	log_format status '$status $connection';
 	access_log %(access_log)s;
 	default_type text/plain;
+	%(more)s
 	client_body_temp_path %(root)s/body;
 	proxy_temp_path %(root)s/proxy;
 	fastcgi_temp_path %(root)s/fastcgi;
@@ -31,11 +32,17 @@ http {
 	scgi_temp_path %(root)s/scgi;
 	server {
 		listen 127.0.0.1:%(port)d;
-		location / { return 200 "hello world\\n"; }
+		%(page)s
 		location = /status { stub_status; }
 	}
 }
 """
+
+# A page as the packages bring it: a file of this many bytes, sent as their configuration does, and a line in the log.
+PAGE_BYTES = 615
+PAGE = "root %s; location / { index index.html; }"
+SENDING = "sendfile on; tcp_nopush on; tcp_nodelay on; types_hash_max_size 2048;"
+REPLY = 'location / { return 200 "hello world\\n"; }'
 
 # Lines of the library on a program's stderr: spans finished and lost by each process of it.
 ENDED = re.compile(
@@ -93,14 +100,24 @@ def get(port, path="/"):
         return answer.read().decode()
 
 
-def nginx(place, traced=None, cores=None, access_log=None, master=True, wrapper=(), patience=20, more=None):
-    """nginx with one worker; traced: the collector it reports to."""
+def nginx_page(place, traced=None, cores=None):
+    """nginx as it is installed: a page from the disk, sendfile, an access log."""
+    root = place.directory("www")
+    (root / "index.html").write_bytes(b"<p>" + b"w" * (PAGE_BYTES - 3))
+    return nginx(place, traced, cores, access_log=root / "access.log", page=PAGE % root)
+
+
+def nginx(
+    place, traced=None, cores=None, access_log=None, master=True, wrapper=(), patience=20, more=None, page=None
+):  # fmt: skip
+    """nginx with one worker; traced: the collector it reports to; page: its locations, else a fixed reply."""
     for _ in range(5):
         root = place.directory("nginx")
         values = {
             "root": root, "port": free_port(), "master": "on" if master else "off",
             "access_log": f"{access_log} status" if access_log else "off",
             "user": "user root;" if os.geteuid() == 0 else "",
+            "page": page or REPLY, "more": SENDING if page else "",
         }  # fmt: skip
         (root / "nginx.conf").write_text(NGINX % values)
         command = [*wrapper, tool("nginx"), "-e", "stderr", "-p", root, "-c", root / "nginx.conf"]
