@@ -50,6 +50,9 @@ static bool find(void *place, const char *name)
 void at_thread_look_around(void)
 {
 	find(&create, "pthread_create");
+#if defined(__SANITIZE_THREAD__)
+	return; /* we are what is to be looked at */
+#endif
 	if (at_floor_walk_first("__tsan_init"))
 		at_thread_watched = find(&tsan.reads_begin, "AnnotateIgnoreReadsBegin") &&
 				    find(&tsan.reads_end, "AnnotateIgnoreReadsEnd") &&
