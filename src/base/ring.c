@@ -9,6 +9,7 @@
  * it. Released bytes are zeroed before tail moves, so a future header is always found 0.
  */
 #include "base/ring.h"
+#include "base/fault.h"
 
 #include <string.h>
 #include <sys/mman.h>
@@ -104,9 +105,18 @@ static void give_back(struct at_ring *r, struct header *h, size_t payload)
 	__atomic_store_n(&r->tail, r->tail + n, __ATOMIC_RELEASE);
 }
 
+/* Whether a committed word can be one: the record it speaks of lies in front of head, and does not
+ * reach beyond the end of the memory. */
+static bool is_sound(const struct at_ring *r, uint32_t word)
+{
+	uint64_t n = rounded(word & LENGTH);
+	uint64_t written = __atomic_load_n(&r->head, __ATOMIC_RELAXED) - r->tail;
+	return (word & COMMITTED) && n <= written && n <= r->size - (r->tail & (r->size - 1));
+}
+
 const void *at_ring_peek(struct at_ring *r, size_t *ret_n)
 {
-	for (;;) {
+	while (!r->broken) {
 		/* At tail == head there is nothing; the word there is 0 by the zeroing rule. */
 		struct header *h = header_at(r, r->tail);
 		if (r->tail == __atomic_load_n(&r->head, __ATOMIC_ACQUIRE))
@@ -114,19 +124,25 @@ const void *at_ring_peek(struct at_ring *r, size_t *ret_n)
 		uint32_t word = __atomic_load_n(&h->word, __ATOMIC_ACQUIRE);
 		if (word == 0)
 			return NULL;
+		if (!is_sound(r, word)) {
+			r->broken = true;
+			at_fault(AT_FAULT_ring);
+			return NULL;
+		}
 		if (word & PAD) {
 			give_back(r, h, word & LENGTH);
 			continue;
 		}
-		*ret_n = word & LENGTH;
+		r->peeked = word & LENGTH;
+		*ret_n = r->peeked;
 		return h + 1;
 	}
+	return NULL;
 }
 
 void at_ring_release(struct at_ring *r)
 {
-	struct header *h = header_at(r, r->tail);
-	give_back(r, h, __atomic_load_n(&h->word, __ATOMIC_RELAXED) & LENGTH);
+	give_back(r, header_at(r, r->tail), r->peeked);
 	__atomic_sub_fetch(&r->count, 1, __ATOMIC_RELAXED);
 }
 

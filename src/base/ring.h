@@ -18,9 +18,11 @@ struct at_ring {
 	char pad0[44];
 	uint64_t head; /* next byte to reserve (producers, compare-and-swap) */
 	char pad1[56];
-	uint64_t tail;  /* next byte to read (consumer stores, producers load) */
-	uint32_t count; /* committed or being written, not yet released */
-	char pad2[52];
+	uint64_t tail;   /* next byte to read (consumer stores, producers load) */
+	uint32_t count;  /* committed or being written, not yet released */
+	uint32_t peeked; /* payload bytes of the record the consumer looks at */
+	bool broken;     /* the consumer found what no producer writes: nothing comes any more */
+	char pad2[44];
 };
 
 /* Maps `bytes` (rounded up to a power of two). False when memory is refused. */
@@ -33,7 +35,7 @@ void *at_ring_reserve(struct at_ring *r, size_t n);
 uint32_t at_ring_commit(struct at_ring *r, void *reserved);
 
 /* Consumer: the oldest committed record, or NULL. *ret_n is its size. It stays valid until
- * at_ring_release. */
+ * at_ring_release. A ring that is corrupt (at_fault) has none, from then on. */
 const void *at_ring_peek(struct at_ring *r, size_t *ret_n);
 
 /* Consumer: gives the record of the last at_ring_peek back to the producers. */

@@ -9,6 +9,7 @@
 
 #include "base/board.h"
 #include "base/counter.h"
+#include "base/fault.h"
 
 /* At the start of each chunk. */
 struct chunk_header {
@@ -134,6 +135,10 @@ static void *pop(struct at_slab *s)
 		if ((uint32_t)head == 0)
 			return NULL;
 		uint32_t *slot = at_slab_of_handle(s, (uint32_t)head);
+		if (!slot) {
+			at_fault(AT_FAULT_free);
+			return NULL;
+		}
 		uint32_t next = __atomic_load_n(slot, __ATOMIC_RELAXED);
 		uint64_t want = ((head >> 32) + 1) << 32 | next;
 		if (__atomic_compare_exchange_n(&s->head, &head, want, true, __ATOMIC_ACQ_REL,
@@ -160,7 +165,15 @@ void *at_slab_get(struct at_slab *s)
 
 void at_slab_put(void *slot)
 {
-	struct at_slab *s = ((struct chunk_header *)chunk_of(slot))->slab;
+	const char *chunk = chunk_of(slot);
+	const struct chunk_header *h = (const struct chunk_header *)chunk;
+	struct at_slab *s = h->slab;
+	size_t offset = (size_t)((const char *)slot - chunk);
+	if (offset % UNIT || offset < AT_SLAB_HEADER || h->number >= AT_SLAB_CHUNKS ||
+	    s->chunk[h->number] != chunk) {
+		at_fault(AT_FAULT_slab);
+		return;
+	}
 	uint64_t mine = at_slab_handle(slot);
 	uint64_t head = __atomic_load_n(&s->head, __ATOMIC_ACQUIRE);
 	uint64_t want;

@@ -15,7 +15,7 @@ static struct at_slab conns = AT_SLAB_INIT(sizeof(struct at_conn));
 /* A connection without a descriptor, locked. */
 static struct at_conn *prepare(enum at_conn_role role)
 {
-	struct at_conn *c = at_slab_get(&conns);
+	struct at_conn *c = at_fault_raised() ? NULL : at_slab_get(&conns);
 	if (!c || at_lock(&c->lock) == AT_LOCK_BUSY)
 		return NULL;
 	c->refs = 1;

@@ -12,6 +12,7 @@
 #include <sys/socket.h>
 
 #include "base/bytes.h"
+#include "base/fault.h"
 #include "base/fdmap.h"
 #include "base/lock.h"
 
@@ -68,6 +69,13 @@ void at_conn_unlock(struct at_conn *c);
 /* A call on fd passed by unobserved (a signal handler inside our own work, a lock that could not be
  * had): counted, and its connection is lost. Takes no lock; any context. */
 void at_conn_lose(int fd);
+
+/* Whether its next look ends the observation: bytes went by unseen, or an internal error has turned
+ * tracing off. */
+static inline bool at_conn_is_lost(const struct at_conn *c)
+{
+	return __atomic_load_n(&c->lost, __ATOMIC_RELAXED) || at_fault_raised();
+}
 
 /* Unlocks; when the observation is over, fd becomes boring and the object is freed with its last
  * descriptor. */

@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/counter.h"
+#include "base/fault.h"
 #include "base/fdmap.h"
 #include "config/config.h"
 #include "export/gate.h"
@@ -45,6 +46,10 @@ bool at_export_offer(const struct at_record_head *head, const char *name, const 
 	if (!config)
 		return false;
 	at_count(spans_finished, 1);
+	if (at_fault_raised()) {
+		at_count(drop_fault, 1);
+		return false;
+	}
 	if (at_gate_spoiled()) {
 		at_count(drop_export_failed, 1);
 		return false;

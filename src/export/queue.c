@@ -124,12 +124,12 @@ void at_queue_pop(void)
 
 uint32_t at_queue_count(void)
 {
-	return at_ring_count(&ring);
+	return ring.broken ? 0 : at_ring_count(&ring);
 }
 
 uint64_t at_queue_head(void)
 {
-	return __atomic_load_n(&ring.head, __ATOMIC_ACQUIRE);
+	return ring.broken ? 0 : __atomic_load_n(&ring.head, __ATOMIC_ACQUIRE);
 }
 
 uint64_t at_queue_tail(void)

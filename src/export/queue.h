@@ -25,7 +25,8 @@ enum at_queue_put at_queue_put(const struct at_record_head *head, const char *na
 const void *at_queue_peek(size_t *ret_n);
 void at_queue_pop(void);
 
-/* Records that wait or are being written. */
+/* Records that wait or are being written. Of a corrupt ring nothing comes any more: 0, and its end
+ * is the beginning, so that nobody waits for it. */
 uint32_t at_queue_count(void);
 
 /* Positions in the stream of records: behind the youngest, and behind the last popped one. */

@@ -13,6 +13,7 @@
 #include "base/board.h"
 #include "base/clock.h"
 #include "base/counter.h"
+#include "base/fault.h"
 #include "base/fdmap.h"
 #include "base/log.h"
 #include "base/thread.h"
@@ -119,6 +120,8 @@ static void hand_out(struct worker *w, const void *record, size_t n)
 	struct at_span *s = &w->span;
 	bool packed = w->packed;
 	bool good = at_span_read(s, record, n);
+	if (!good)
+		at_fault(AT_FAULT_record);
 	bool known = good && packed && at_otlp_recall(s);
 	if (!good || (!packed && !at_span_expand(s)) ||
 	    (packed && !known && !at_span_unpack(s, &s->shape))) {

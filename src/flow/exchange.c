@@ -9,6 +9,7 @@
 #include "base/board.h"
 #include "base/clock.h"
 #include "base/counter.h"
+#include "base/fault.h"
 #include "base/lock.h"
 #include "base/pool.h"
 #include "base/slab.h"
@@ -82,6 +83,13 @@ static bool is_ours(const struct at_exchange *x)
 
 static void release(struct at_exchange *x)
 {
+	if (!(x->generation & 1)) {
+		at_fault(AT_FAULT_exchange);
+		if (x->talk)
+			at_talk_remove(x->talk, x);
+		x->talk = NULL;
+		return;
+	}
 	if (x->kind == AT_SPAN_SERVER && is_ours(x))
 		__atomic_sub_fetch(&open_requests, (1ull << 32) + at_slab_handle(x),
 				   __ATOMIC_RELEASE);

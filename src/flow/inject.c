@@ -255,7 +255,7 @@ struct at_edits *at_inject_plan(struct at_conn *c, int fd, const struct iovec *i
 		return NULL;
 	bool owed = t->tail.n || t->overlay.n;
 	/* On a lost connection nothing is looked at, but what is owed still leaves. */
-	uint64_t skip = c->lost ? UINT64_MAX : unread(&t->request);
+	uint64_t skip = at_conn_is_lost(c) ? UINT64_MAX : unread(&t->request);
 	if ((skip >= n && !owed) || !can_read(iov, count, owed ? 0 : skip))
 		return NULL;
 	struct at_edits *e = edits_make(t);

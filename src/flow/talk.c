@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "base/counter.h"
+#include "base/fault.h"
 #include "base/pool.h"
 #include "base/slab.h"
 #include "flow/boot.h"
@@ -51,9 +52,13 @@ void at_talk_push(struct at_talk *t, struct at_exchange *x)
 
 void at_talk_remove(struct at_talk *t, struct at_exchange *x)
 {
-	struct at_exchange *before = NULL;
-	for (struct at_exchange *i = t->first; i && i != x; i = i->next)
+	struct at_exchange *before = NULL, *i = t->first;
+	for (; i && i != x; i = i->next)
 		before = i;
+	if (!i) {
+		at_fault(AT_FAULT_row);
+		return;
+	}
 	if (before)
 		before->next = x->next;
 	else
@@ -236,7 +241,7 @@ static void count_http1(struct at_talk *t)
 /* Bytes went by unseen: what follows cannot be told from the middle of something. */
 static bool is_lost(struct at_conn *c)
 {
-	if (!__atomic_load_n(&c->lost, __ATOMIC_RELAXED))
+	if (!at_conn_is_lost(c))
 		return false;
 	at_talk_over(c);
 	return true;

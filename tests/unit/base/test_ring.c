@@ -13,6 +13,8 @@
 
 #include <cmocka.h>
 
+#include "base/fault.h"
+#include "base/log.h"
 #include "base/ring.h"
 
 static bool put(struct at_ring *r, size_t n, unsigned char fill)
@@ -220,9 +222,37 @@ static void producers_and_a_signal_handler_lose_nothing(void **state)
 	assert_true(refused > 0);
 }
 
+/* What no producer writes must neither be believed nor written over. */
+static void corruption_is_found_and_ends_it(void **state)
+{
+	static const uint32_t words[] = {
+		0x80000000u | 0x3fffffffu, /* longer than anything */
+		0x80000000u | 200,         /* beyond head */
+		0xc0000000u | 4000,        /* a pad beyond head */
+		100,                       /* never committed */
+		0x7fffffffu,
+	};
+	(void)state;
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+		struct at_ring r;
+		size_t n = 0;
+		at_fault_word = 0;
+		assert_true(at_ring_init(&r, 4096, 16));
+		char *p = at_ring_reserve(&r, 100);
+		assert_non_null(p);
+		at_ring_commit(&r, p);
+		memcpy(p - 16, &words[i], sizeof(words[i]));
+		assert_null(at_ring_peek(&r, &n));
+		assert_true(at_fault_raised());
+		assert_null(at_ring_peek(&r, &n));
+	}
+	at_fault_word = 0;
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(corruption_is_found_and_ends_it),
 		cmocka_unit_test(every_size_in_order_through_many_wraps),
 		cmocka_unit_test(full_refuses_the_new_one_and_loses_none),
 		cmocka_unit_test(records_are_counted_too),

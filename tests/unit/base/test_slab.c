@@ -12,6 +12,7 @@
 #include "base/buf.h"
 #include "base/counter.h"
 #include "base/pool.h"
+#include "base/fault.h"
 #include "base/slab.h"
 
 static void slots_are_distinct_aligned_and_zero_at_first(void **state)
@@ -184,9 +185,45 @@ static void over_the_cap_nothing_is_mapped_and_it_is_counted(void **state)
 	assert_null(at_slab_get(&s));
 }
 
+/* Somebody wrote to what he had given back. */
+static void a_free_slot_that_was_written_to_is_noticed(void **state)
+{
+	static struct at_slab slab = AT_SLAB_INIT(128);
+	char *slot = at_slab_get(&slab), *next;
+	(void)state;
+	at_slab_put(slot);
+	memset(slot, 0x77, 128);
+	assert_ptr_equal(at_slab_get(&slab), slot);
+	assert_false(at_fault_raised());
+	next = at_slab_get(&slab);
+	assert_true(at_fault_raised());
+	assert_ptr_not_equal(next, slot);
+	at_fault_word = 0;
+}
+
+static void what_is_no_slot_is_not_taken_back(void **state)
+{
+	static struct at_slab slab = AT_SLAB_INIT(128);
+	char *slot = at_slab_get(&slab);
+	(void)state;
+	assert_false(at_fault_raised());
+	at_slab_put(slot + 8);
+	assert_true(at_fault_raised());
+	at_fault_word = 0;
+	at_slab_put((char *)((uintptr_t)slot & ~(uintptr_t)(AT_SLAB_CHUNK - 1)) + 8);
+	assert_true(at_fault_raised());
+	at_fault_word = 0;
+	assert_ptr_not_equal(at_slab_get(&slab), slot + 8);
+	at_slab_put(slot);
+	assert_false(at_fault_raised());
+	assert_ptr_equal(at_slab_get(&slab), slot);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(what_is_no_slot_is_not_taken_back),
+		cmocka_unit_test(a_free_slot_that_was_written_to_is_noticed),
 		cmocka_unit_test(slots_are_distinct_aligned_and_zero_at_first),
 		cmocka_unit_test(a_freed_slot_keeps_what_stands_behind_the_link),
 		cmocka_unit_test(an_index_never_given_out_is_null),

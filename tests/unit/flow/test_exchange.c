@@ -287,6 +287,32 @@ static void strangers_are_left_alone_at_once(void **state)
 	assert_int_equal(at_counter_get(AT_COUNT_conns_http2), framed + 1);
 }
 
+/* A second end is noticed, and from then on nothing is observed any more. */
+static void a_request_that_ends_twice_turns_it_off(void **state)
+{
+	int peer, fd = served(&peer), other_peer, other;
+	(void)state;
+	comes(peer, fd, GET);
+	struct at_conn *c = at_conn_lock_known(fd);
+	struct at_exchange *x = ((struct at_talk *)c->talk)->first;
+	at_exchange_drop(x);
+	assert_false(at_fault_raised());
+	at_exchange_drop(x);
+	at_conn_unlock(c);
+	assert_true(at_fault_raised());
+	comes(peer, fd, GET);
+	assert_int_equal(at_fdmap_get(fd), AT_FD_BORING);
+	other = served(&other_peer);
+	comes(other_peer, other, GET);
+	assert_int_equal(at_fdmap_get(other), AT_FD_BORING);
+	assert_int_equal(finished, 0);
+	at_fault_word = 0;
+	closing(fd);
+	closing(other);
+	close(peer);
+	close(other_peer);
+}
+
 /* A duplicate of a connection that is over makes no new talk. */
 static void a_duplicate_of_a_stranger_is_boring_too(void **state)
 {
@@ -348,6 +374,7 @@ int main(void)
 		TEST(answers_delimited_by_the_end),
 		TEST(calls_that_get_no_answer),
 		TEST(tunnels_end_their_spans_and_are_left_alone),
+		TEST(a_request_that_ends_twice_turns_it_off),
 		TEST(strangers_are_left_alone_at_once),
 		TEST(a_duplicate_of_a_stranger_is_boring_too),
 		TEST(a_conversation_over_two_descriptors_ends_with_the_last),
