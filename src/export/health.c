@@ -2,13 +2,18 @@
  * See health.h.
  *
  *   good --failure--> bad (a warning) --another kind of failure--> bad (a warning)
- *   bad --success--> good (a line at level info)
+ *   bad --success--> good (a line at level info, if there was a warning)
+ *
+ * A warning that comes within ten seconds of the one before waits until they are over. When the
+ * state has changed by then it is only counted.
  */
 #include "export/health.h"
 
+#include "base/clock.h"
 #include "base/log.h"
 
 #define TROUBLE 400
+#define PAUSE   10000000000ull /* ns between two warnings */
 
 static char trouble[TROUBLE]; /* written once, before kept is set */
 static bool kept;             /* trouble may be read (atomic) */
@@ -41,32 +46,57 @@ static void describe(const struct at_health *h, const char *text, char *dst, siz
 	dst[n] = 0;
 }
 
-static void complain(const struct at_health *h, const char *text)
+static void keep(const struct at_health *h, const char *text)
+{
+	if (kept)
+		return;
+	describe(h, text, trouble, sizeof(trouble));
+	__atomic_store_n(&kept, true, __ATOMIC_RELEASE);
+}
+
+static void warn(struct at_health *h, const char *text)
 {
 	char line[TROUBLE];
-	if (!__atomic_load_n(h->exiting, __ATOMIC_ACQUIRE)) {
-		describe(h, text, line, sizeof(line));
+	uint64_t now = at_clock_now();
+	if (h->told || (h->told_at && now - h->told_at < PAUSE))
+		return;
+	describe(h, text, line, sizeof(line));
+	if (h->untold > 1)
+		at_log(AT_LOG_WARN, "%s (came and went %lu times since the last warning)", line,
+		       (unsigned long)h->untold - 1);
+	else
 		at_log(AT_LOG_WARN, "%s", line);
-	} else if (!kept) {
-		describe(h, text, trouble, sizeof(trouble));
-		__atomic_store_n(&kept, true, __ATOMIC_RELEASE);
-	}
+	h->told_at = now;
+	h->untold = 0;
+	h->told = true;
+}
+
+static void well(struct at_health *h)
+{
+	if (h->told)
+		at_log(AT_LOG_INFO, "%s: %s accepts spans again after %lu failure%s", h->name,
+		       h->where, (unsigned long)h->failures, h->failures == 1 ? "" : "s");
+	h->failures = 0;
+	h->told = false;
 }
 
 void at_health_set(struct at_health *h, long state, const char *text)
 {
-	long before = h->state;
+	bool changed = state != h->state;
 	h->state = state;
-	if (state != AT_HEALTH_GOOD) {
-		h->failures++;
-		if (state != before)
-			complain(h, text);
+	if (state == AT_HEALTH_GOOD) {
+		well(h);
 		return;
 	}
-	if (before != AT_HEALTH_GOOD)
-		at_log(AT_LOG_INFO, "%s: %s accepts spans again after %lu failure%s", h->name,
-		       h->where, (unsigned long)h->failures, h->failures == 1 ? "" : "s");
-	h->failures = 0;
+	h->failures++;
+	if (changed) {
+		h->told = false;
+		h->untold++;
+	}
+	if (!__atomic_load_n(h->exiting, __ATOMIC_ACQUIRE))
+		warn(h, text);
+	else if (!h->told)
+		keep(h, text);
 }
 
 const char *at_health_trouble(void)

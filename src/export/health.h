@@ -1,7 +1,8 @@
 /*
  * How a destination does, told to the user only when it changes: one line when it fails, one when
- * it works again. While the program ends nothing is said here; the first trouble is kept for the
- * line at the end. The worker's thread, but for at_health_trouble.
+ * it works again; of one that goes to and fro, a line every ten seconds. While the program ends
+ * nothing is said here; the first trouble is kept for the line at the end. The worker's thread, but
+ * for at_health_trouble.
  */
 #ifndef AT_EXPORT_HEALTH_H
 #define AT_EXPORT_HEALTH_H
@@ -18,6 +19,9 @@ struct at_health {
 	const bool *exiting; /* the program ends (atomic) */
 	long state;          /* AT_HEALTH_… or a status */
 	uint64_t failures;   /* since it was last good */
+	uint64_t told_at;    /* when the last warning was written, monotonic ns; 0: never */
+	uint64_t untold;     /* changes to a bad state since then */
+	bool told;           /* the user knows of the present state */
 	char where[160];     /* the destination, without credentials */
 };
 

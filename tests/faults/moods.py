@@ -6,6 +6,7 @@ body was taken, and how many of its spans were told to be refused. patience is a
 """
 
 import email.utils
+import itertools
 import socket
 import struct
 import time
@@ -15,10 +16,11 @@ PROTOBUF = "application/x-protobuf"
 
 class Mood:
     """listening: "yes", "no" (connections are refused) or "full" (they hang); tls: which of the pki's contexts speaks,
-    None: plain; meet: what happens on a new connection instead of reading requests; answer: what a request gets."""
+    None: plain; meet: what happens on a new connection instead of reading requests; answer: what a request gets, after
+    delay seconds."""
 
-    def __init__(self, answer=None, meet=None, listening="yes", tls=None):
-        self.answer, self.meet, self.listening, self.tls = answer, meet, listening, tls
+    def __init__(self, answer=None, meet=None, listening="yes", tls=None, delay=0):
+        self.answer, self.meet, self.listening, self.tls, self.delay = answer, meet, listening, tls, delay
 
 
 def head(status, headers=(), length=None):
@@ -163,4 +165,15 @@ def take_and_close(link, request, patience):
 
 
 take_and_close.brief = True
+
+
+def in_turn(*answers):
+    """The first answer, the second, and so on, and again from the first."""
+    rest = itertools.cycle(answers)
+
+    def answer(*args):
+        return next(rest)(*args)
+
+    answer.brief = True
+    return answer
 FRAMES = b"\0\0\x06\4\0\0\0\0\0\0\5\0\0\x40\0" + b"\0\0\x08\7\0\0\0\0\0\0\0\0\0\0\0\0\1"  # HTTP/2: SETTINGS, GOAWAY

@@ -140,6 +140,8 @@ class Receiver:
             receipt = Receipt(mood, body)
             with self._lock:
                 self.receipts.append(receipt)
+            if patience.wait(mood.delay) and mood.delay:
+                return
             if not hasattr(mood.answer, "brief"):
                 mood.answer(link, fields, patience)
                 continue

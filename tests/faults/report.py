@@ -73,7 +73,8 @@ def _in_all(rows):
     worst = sum(t["trouble"][of] > max(t["calm"][of], t["twin"][of]) for t in timed)
     return [
         f"Latency, median of the rows, µs: {text}. The one in trouble has the highest typical p99 of the three "
-        f"under the preload in {worst} of {len(timed)} rows; chance alone gives a third of them, {len(timed) / 3:.0f}.", "",
+        f"under the preload in {worst} of {len(timed)} rows; chance alone gives a third of them, "
+        f"{len(timed) / 3:.0f}.", "",
     ]  # fmt: skip
 
 
