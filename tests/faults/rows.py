@@ -135,7 +135,8 @@ ROWS = [
     Row("200, malformed body", Mood(moods.accept(b"\xff" * 200)), (), (), True),
     Row("200, a web page", Mood(moods.accept(b"<html>" * 1000, "text/html")), (), (), True),
     Row("slow: answers after 0.3 s", Mood(WELL, delay=0.3), (), (FULL,), True),
-    Row("flaps: every other answer is 500", Mood(moods.in_turn(moods.status(500), WELL)), answers(500), (FAILED,), True),
+    Row("flaps: every other answer is 500", Mood(moods.in_turn(moods.status(500), WELL)), answers(500), (FAILED,),
+        True),
     Row("204", Mood(moods.status(204)), (), (), True),
     # TLS
     tls("expired certificate", Mood(WELL, tls="expired"), "expired"),
