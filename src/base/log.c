@@ -18,7 +18,7 @@
 
 #define LINE 512
 
-static enum at_log_level threshold = AT_LOG_WARN;
+enum at_log_level at_log_threshold = AT_LOG_WARN;
 /* Which file stderr is: device and inode. An inode of 0: none, or a client; nothing is written. */
 static uint64_t home[2];
 /* Whether home counts; before, plain fd 2 will do. */
@@ -26,12 +26,12 @@ static bool opened;
 
 void at_log_set_level(enum at_log_level level)
 {
-	threshold = level;
+	at_log_threshold = level;
 }
 
 enum at_log_level at_log_get_level(void)
 {
-	return threshold;
+	return at_log_threshold;
 }
 
 static void identify(uint64_t id[2])
@@ -154,7 +154,7 @@ void at_log(enum at_log_level level, const char *format, ...)
 {
 	struct line l = {.n = 0};
 	va_list args;
-	if (level > threshold)
+	if (level > at_log_threshold)
 		return;
 	put_text(&l, "autotrace: ", 11);
 	put_number(&l, (uint64_t)at_sys(SYS_getpid, 0, 0, 0), 10);

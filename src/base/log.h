@@ -16,6 +16,14 @@ enum at_log_level { AT_LOG_NONE, AT_LOG_ERROR, AT_LOG_WARN, AT_LOG_INFO, AT_LOG_
 void at_log_set_level(enum at_log_level level);
 enum at_log_level at_log_get_level(void);
 
+extern enum at_log_level at_log_threshold;
+
+/* Whether lines of this level are written: for work that only they need. */
+static inline bool at_log_on(enum at_log_level level)
+{
+	return __builtin_expect(at_log_threshold >= level, 0);
+}
+
 /* Remembers which file stderr is: at the start inside a traced program, and again when the program
  * has put another file in its place by dup2; programs of our own may go without. */
 void at_log_open(void);

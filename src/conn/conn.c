@@ -7,6 +7,7 @@
 #include <sys/syscall.h>
 
 #include "base/counter.h"
+#include "base/log.h"
 #include "base/slab.h"
 #include "libc/sys.h"
 
@@ -122,8 +123,10 @@ struct at_conn *at_conn_lock(int fd)
 		if (kind == AT_FD_TAGS)
 			kind = c ? (uintptr_t)c : AT_FD_BORING;
 		if (at_fdmap_cas(fd, &word, kind)) {
-			if (c)
-				at_count(conns_found, 1);
+			if (!c)
+				return NULL;
+			at_count(conns_found, 1);
+			at_log(AT_LOG_DEBUG, "fd %d: found open, its beginning was not seen", fd);
 			return c;
 		}
 		if (c)

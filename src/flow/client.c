@@ -11,6 +11,7 @@
 #include "flow/boot.h"
 #include "flow/causality.h"
 #include "flow/describe.h"
+#include "flow/story.h"
 #include "trace/propagate.h"
 
 static const struct {
@@ -136,6 +137,8 @@ static void identify(struct at_talk *t, struct at_exchange *x, const struct at_m
 	t->conn->owner = x->parent.exchange;
 	t->conn->owner_generation = x->parent.generation;
 	x->named = true;
+	if (at_log_on(AT_LOG_DEBUG))
+		at_story_request(t->fd, x, m);
 }
 
 struct at_exchange *at_client_announce(struct at_talk *t, const struct at_message *m)

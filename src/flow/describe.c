@@ -270,13 +270,13 @@ static void put_sizes(struct at_exchange *x)
 	}
 }
 
-static struct at_str rule_name(enum at_rule rule)
+struct at_str at_describe_rule(const struct at_exchange *x)
 {
 	static const struct at_str names[AT_RULES] = {
 		AT_STR("none"),      AT_STR("header"),   AT_STR("thread"),      AT_STR("loop"),
 		AT_STR("inherited"), AT_STR("only one"), AT_STR("environment"),
 	};
-	return names[rule];
+	return x->kind == AT_SPAN_SERVER && x->parent_remote ? AT_STR("remote") : names[x->rule];
 }
 
 /* What is measured anew each time; behind all else. */
@@ -301,10 +301,7 @@ static enum at_span_status put_end(struct at_exchange *x, const char *error_type
 	if (at_boot.config.sizes)
 		put_sizes(x);
 	if (at_boot.config.link_rule)
-		at_attrs_str(&x->attrs, AT_KEY_autotrace_link_rule,
-			     x->kind == AT_SPAN_SERVER && x->parent_remote
-				     ? AT_STR("remote")
-				     : rule_name((enum at_rule)x->rule));
+		at_attrs_str(&x->attrs, AT_KEY_autotrace_link_rule, at_describe_rule(x));
 	if (error_type) {
 		at_attrs_str(&x->attrs, AT_KEY_error_type, at_str_c(error_type));
 		return AT_STATUS_ERROR;

@@ -32,4 +32,7 @@ void at_describe_connect(struct at_exchange *x, const struct at_endpoint *peer);
 /* What is known at the end: status code, sizes, error.type; returns the span's status. */
 enum at_span_status at_describe_end(struct at_exchange *x, const char *error_type);
 
+/* By which rule its parent was found, as autotrace.link.rule has it. */
+struct at_str at_describe_rule(const struct at_exchange *x);
+
 #endif

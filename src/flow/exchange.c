@@ -16,6 +16,7 @@
 #include "export/export.h"
 #include "flow/boot.h"
 #include "flow/describe.h"
+#include "flow/story.h"
 #include "flow/talk.h"
 
 static struct at_slab exchanges = AT_SLAB_INIT(sizeof(struct at_exchange));
@@ -138,7 +139,7 @@ static void check_only_one(struct at_exchange *x)
 	x->rule = AT_RULE_NONE;
 }
 
-static void offer(struct at_exchange *x, const char *error_type)
+static bool offer(struct at_exchange *x, const char *error_type)
 {
 	uint64_t end = at_clock_now();
 	check_only_one(x);
@@ -166,16 +167,19 @@ static void offer(struct at_exchange *x, const char *error_type)
 	memcpy(head.span_id, x->ctx.span_id, sizeof(head.span_id));
 	memcpy(head.parent_id, x->parent_id, sizeof(head.parent_id));
 	count_rule(x);
-	at_export_offer(&head, x->method_name, x->carried.p, x->attrs.p, &x->link);
+	return at_export_offer(&head, x->method_name, x->carried.p, x->attrs.p, &x->link);
 }
 
 void at_exchange_close(struct at_exchange *x, const char *error_type)
 {
+	bool refused = false;
 	if (x->named && !x->silent && is_ours(x)) {
 		if (x->recording)
-			offer(x, error_type);
+			refused = !offer(x, error_type);
 		else
 			at_count(spans_unsampled, 1);
+		if (at_log_on(AT_LOG_DEBUG))
+			at_story_end(x, error_type, refused);
 	}
 	release(x);
 }

@@ -8,6 +8,7 @@
 #include "flow/boot.h"
 #include "flow/causality.h"
 #include "flow/describe.h"
+#include "flow/story.h"
 #include "trace/propagate.h"
 
 static void begin(void *ctx)
@@ -97,6 +98,8 @@ static enum at_http1_then head(void *ctx, const struct at_message *m)
 	if (x->recording)
 		at_describe_server(x, m, at_conn_peer(t->fd, t->conn));
 	x->named = true;
+	if (at_log_on(AT_LOG_DEBUG))
+		at_story_request(t->fd, x, m);
 	return AT_HTTP1_THEN_BODY;
 }
 

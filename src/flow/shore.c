@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "flow/causality.h"
 #include "flow/client.h"
+#include "flow/story.h"
 #include "flow/talk.h"
 
 void at_shore_unseen(int fd)
@@ -88,6 +89,8 @@ void at_shore_accepted(int listener, int fd)
 	struct at_conn *c = NULL;
 	if (at_fdmap_get(listener) == AT_FD_LISTENER)
 		c = at_conn_new(fd, AT_CONN_SERVER);
+	if (c && at_log_on(AT_LOG_DEBUG))
+		at_story_peer(fd, c, "accepted from");
 	if (c)
 		at_conn_unlock(c);
 	at_thread_leave();
@@ -149,6 +152,11 @@ void at_shore_connected(int fd, const struct sockaddr *addr, socklen_t len, int 
 			c->began = 0;
 		}
 		bool failed = c->over;
+		if (at_log_on(AT_LOG_DEBUG))
+			at_story_peer(fd, c,
+				      failed          ? "cannot connect to"
+				      : c->connecting ? "is connecting to"
+						      : "connected to");
 		at_conn_leave(c, fd);
 		if (failed)
 			at_fdmap_swap(fd, AT_FD_FRESH);

@@ -19,6 +19,7 @@
 #include "flow/client.h"
 #include "flow/describe.h"
 #include "flow/server.h"
+#include "flow/story.h"
 #include "libc/sys.h"
 
 static struct at_slab talks = AT_SLAB_INIT(sizeof(struct at_talk));
@@ -213,10 +214,13 @@ static void stopped(struct at_talk *t, const struct at_http1 *h, struct at_str b
 		[AT_HTTP1_STOP_TUNNEL] = AT_COUNT_conns_tunnel,
 		[AT_HTTP1_STOP_ASKED] = AT_COUNT_conns_opaque,
 	};
-	if (h->stop == AT_HTTP1_STOP_NOT_HTTP)
-		at_counter_add(guess(bytes), 1);
-	else if (h->stop != AT_HTTP1_STOP_NONE)
-		at_counter_add((enum at_counter)counter[h->stop], 1);
+	enum at_counter what = h->stop == AT_HTTP1_STOP_NOT_HTTP
+				       ? guess(bytes)
+				       : (enum at_counter)counter[h->stop];
+	if (h->stop != AT_HTTP1_STOP_NONE) {
+		at_counter_add(what, 1);
+		at_story_over(t->fd, what);
+	}
 	at_talk_over(t->conn);
 }
 
@@ -233,23 +237,25 @@ static void count_http1(struct at_talk *t)
 	if (t->counted || !t->first || !t->first->named)
 		return;
 	t->counted = true;
+	AT_STORY(t->fd, "HTTP/1, as %s", t->conn->role == AT_CONN_SERVER ? "server" : "client");
 	at_counter_add(
 		t->conn->role == AT_CONN_SERVER ? AT_COUNT_conns_server : AT_COUNT_conns_client, 1);
 	at_boot_complain();
 }
 
 /* Bytes went by unseen: what follows cannot be told from the middle of something. */
-static bool is_lost(struct at_conn *c)
+static bool is_lost(struct at_conn *c, int fd)
 {
 	if (!at_conn_is_lost(c))
 		return false;
+	at_story_over(fd, AT_COUNT_conns_lost_sync);
 	at_talk_over(c);
 	return true;
 }
 
 void at_talk_in(struct at_conn *c, int fd, const char *bytes, size_t n)
 {
-	if (is_lost(c))
+	if (is_lost(c, fd))
 		return;
 	struct at_talk *t = at_talk_of(c, fd);
 	if (!t) {
@@ -276,7 +282,7 @@ void at_talk_in(struct at_conn *c, int fd, const char *bytes, size_t n)
 
 void at_talk_out(struct at_conn *c, int fd, const char *bytes, size_t n)
 {
-	if (is_lost(c))
+	if (is_lost(c, fd))
 		return;
 	struct at_talk *t = at_talk_of(c, fd);
 	if (!t) {
@@ -349,6 +355,7 @@ void at_talk_gone(struct at_conn *c, int fd)
 	struct at_talk *t = c->talk;
 	if (!t)
 		return;
+	AT_STORY(fd, "closed");
 	t->fd = fd;
 	if (c->role == AT_CONN_SERVER)
 		at_http1_eof(&t->response, &responses, t);
