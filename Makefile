@@ -110,6 +110,12 @@ $(BUILD)/libbundle.a: $(BUNDLE)/stamp $(addprefix scripts/,link-bundle bundle.ke
 	$(say) BUNDLE $@
 	$(Q)scripts/link-bundle $(BUNDLE) $(BUILD)
 
+# For a static program: the names as this libc.a has them.
+$(BUILD)/libbundle-static.a: $(BUILD)/libbundle.a
+	$(say) BUNDLE $@
+	$(Q)nm -P $< 2>/dev/null | awk '$$1 ~ /@GLIBC/ { name = $$1; sub(/@.*/, "", name); print $$1, name }' | sort -u >$@.names
+	$(Q)objcopy --redefine-syms=$@.names $< $@
+
 # ---- products --------------------------------------------------------------
 LINK_SO = -shared -pthread -static-libgcc -Wl,-soname,libautotrace.so -Wl,-z,now -Wl,-z,relro -Wl,-z,nodelete \
 	-Wl,-z,defs -Wl,-z,noexecstack -Wl,-Bsymbolic -Wl,--exclude-libs,ALL -Wl,--gc-sections -Wl,--as-needed \
@@ -131,7 +137,7 @@ $(BUILD)/libautotrace.so: $(SO_OBJ) $(BUILD)/libbundle.a $(BUILD)/gen/exports.ma
 
 # An archive member comes along only when it is asked for, so a test without curl does not carry it.
 WITH_CORE = -Wl,--start-group $(BUILD)/core.a $(BUILD)/libbundle.a -Wl,--end-group
-WITH_CLI  = $(CLI_LIB) $(BUILD)/core.a -ljansson
+WITH_CLI  = $(CLI_LIB) $(WITH_CORE) -ljansson
 WITH_VIEW = $(VIEW_LIB) $(BUILD)/core.a -lmicrohttpd -ljansson -lprotobuf-c -lz
 
 $(CLI_LIB): $(filter-out %/main.c.o,$(CLI_OBJ))
@@ -141,9 +147,10 @@ $(CLI_LIB) $(VIEW_LIB):
 	$(Q)rm -f $@; ar rcs $@ $^
 
 # Static, so that "autotrace run" starts programs in containers of any C library.
-$(BUILD)/autotrace: $(BUILD)/obj/src/cli/main.c.o $(CLI_LIB) $(BUILD)/core.a
+$(BUILD)/autotrace: $(BUILD)/obj/src/cli/main.c.o $(CLI_LIB) $(BUILD)/core.a $(BUILD)/libbundle-static.a
 	$(say) LINK $@
-	$(Q)$(CC) $(CODEGEN) $(if $(SAN),,-static) -Wl,--gc-sections -o $@ $< $(WITH_CLI) $(LDFLAGS)
+	$(Q)$(CC) $(CODEGEN) $(if $(SAN),,-static) -Wl,--gc-sections $$(sed "s/.* /-Wl,-u,/" $(BUILD)/libbundle-static.a.names) \
+		-o $@ $< $(subst libbundle.a,libbundle-static.a,$(WITH_CLI)) $(LDFLAGS)
 
 $(BUILD)/autotrace-view: $(BUILD)/obj/src/view/main.c.o $(VIEW_LIB) $(BUILD)/core.a
 	$(say) LINK $@

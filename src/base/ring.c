@@ -1,12 +1,13 @@
 /*
  * Many producers, one consumer, no locks.
  *
- *   tail                       head
- *    |  A done | B writing | C done |  free …
+ *   tail      read                       head
+ *    |  passed | A done | B writing | C done |  free …
  *
  * Each record is a 16-byte header and its payload, rounded up to 16. The header's word is 0 until
  * the record is committed; the consumer stops at the first 0, so B above holds C back, never loses
- * it. Released bytes are zeroed before tail moves, so a future header is always found 0.
+ * it. Released bytes are zeroed before tail moves, so a future header is always found 0. Between
+ * tail and read lie records that the consumer has seen and still wants to be there.
  */
 #include "base/ring.h"
 #include "base/fault.h"
@@ -14,40 +15,39 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#define HEADER    16u
+#define HEADER    ((uint32_t)sizeof(struct at_ring_header))
 #define AHEAD     512u /* bytes behind a record that are fetched for the next one */
-#define COMMITTED 0x80000000u
-#define PAD       0x40000000u
-#define LENGTH    0x3fffffffu
+#define COMMITTED AT_RING_COMMITTED
+#define PAD       AT_RING_PAD
+#define LENGTH    AT_RING_LENGTH
 
-/* In front of each record. */
-struct header {
-	uint32_t word;    /* 0, or COMMITTED [| PAD] | payload bytes (atomic) */
-	uint32_t payload; /* payload bytes, for commit */
-	uint64_t unused;
-};
-
-static uint64_t rounded(size_t n)
-{
-	return (HEADER + n + 15u) & ~(uint64_t)15u;
-}
-
-bool at_ring_init(struct at_ring *r, size_t bytes, uint32_t max_count)
+uint64_t at_ring_size(size_t bytes)
 {
 	uint64_t size = 4096;
 	while (size < bytes)
 		size *= 2;
+	return size;
+}
+
+void at_ring_adopt(struct at_ring *r, void *mem, uint64_t size, uint32_t max_count)
+{
+	*r = (struct at_ring){.mem = mem, .size = size, .max_count = max_count};
+}
+
+bool at_ring_init(struct at_ring *r, size_t bytes, uint32_t max_count)
+{
+	uint64_t size = at_ring_size(bytes);
 	void *mem = mmap(NULL, size, PROT_READ | PROT_WRITE,
 			 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (mem == MAP_FAILED)
 		return false;
-	*r = (struct at_ring){.mem = mem, .size = size, .max_count = max_count};
+	at_ring_adopt(r, mem, size, max_count);
 	return true;
 }
 
-static struct header *header_at(const struct at_ring *r, uint64_t position)
+static struct at_ring_header *header_at(const struct at_ring *r, uint64_t position)
 {
-	return (struct header *)(r->mem + (position & (r->size - 1)));
+	return (struct at_ring_header *)(r->mem + (position & (r->size - 1)));
 }
 
 /* Takes a place among max_count; false when all are taken. */
@@ -66,7 +66,7 @@ void *at_ring_reserve(struct at_ring *r, size_t n)
 {
 	if (n > r->size / 4 || !take_place(r))
 		return NULL;
-	uint64_t need = rounded(n);
+	uint64_t need = at_ring_bytes(n);
 	uint64_t head = __atomic_load_n(&r->head, __ATOMIC_RELAXED);
 	uint64_t pad;
 	do {
@@ -82,68 +82,92 @@ void *at_ring_reserve(struct at_ring *r, size_t n)
 	if (pad)
 		__atomic_store_n(&header_at(r, head)->word,
 				 COMMITTED | PAD | (uint32_t)(pad - HEADER), __ATOMIC_RELEASE);
-	struct header *h = header_at(r, head + pad);
+	struct at_ring_header *h = header_at(r, head + pad);
 	h->payload = (uint32_t)n;
 	return h + 1;
 }
 
 uint32_t at_ring_commit(struct at_ring *r, void *reserved)
 {
-	struct header *h = (struct header *)reserved - 1;
+	struct at_ring_header *h = (struct at_ring_header *)reserved - 1;
 	/* The next record's lines were last written by the consumer, a whole round ago. */
-	const char *next = (const char *)reserved + rounded(h->payload);
+	const char *next = (const char *)reserved + at_ring_bytes(h->payload);
 	for (unsigned i = 0; i < AHEAD; i += 64)
 		__builtin_prefetch(r->mem + ((size_t)(next + i - r->mem) & (r->size - 1)), 1);
 	__atomic_store_n(&h->word, COMMITTED | h->payload, __ATOMIC_RELEASE);
 	return __atomic_load_n(&r->count, __ATOMIC_RELAXED);
 }
 
-static void give_back(struct at_ring *r, struct header *h, size_t payload)
+uint64_t at_ring_position(const struct at_ring *r, const void *reserved)
 {
-	uint64_t n = rounded(payload);
-	memset(h, 0, n);
-	__atomic_store_n(&r->tail, r->tail + n, __ATOMIC_RELEASE);
+	uint64_t offset = (uint64_t)((const char *)reserved - HEADER - r->mem);
+	uint64_t tail = __atomic_load_n(&r->tail, __ATOMIC_ACQUIRE);
+	return tail + ((offset - tail) & (r->size - 1));
 }
 
-/* Whether a committed word can be one: the record it speaks of lies in front of head, and does not
- * reach beyond the end of the memory. */
-static bool is_sound(const struct at_ring *r, uint32_t word)
+void at_ring_seal(void *reserved, uint64_t seal)
 {
-	uint64_t n = rounded(word & LENGTH);
-	uint64_t written = __atomic_load_n(&r->head, __ATOMIC_RELAXED) - r->tail;
-	return (word & COMMITTED) && n <= written && n <= r->size - (r->tail & (r->size - 1));
+	((struct at_ring_header *)reserved - 1)->seal = seal;
+}
+
+/* Whether a committed word at `position` can be one: the record it speaks of lies in front of
+ * `end`, and does not reach beyond the end of the memory. */
+static bool is_sound(struct at_ring *r, uint32_t word, uint64_t position, uint64_t end)
+{
+	uint64_t n = at_ring_bytes(word & LENGTH);
+	uint64_t room = r->size - (position & (r->size - 1));
+	if ((word & COMMITTED) && n <= end - position && n <= room)
+		return true;
+	r->broken = true;
+	at_fault(AT_FAULT_ring);
+	return false;
 }
 
 const void *at_ring_peek(struct at_ring *r, size_t *ret_n)
 {
 	while (!r->broken) {
-		/* At tail == head there is nothing; the word there is 0 by the zeroing rule. */
-		struct header *h = header_at(r, r->tail);
-		if (r->tail == __atomic_load_n(&r->head, __ATOMIC_ACQUIRE))
+		/* At read == head there is nothing; the word there is 0 by the zeroing rule. */
+		struct at_ring_header *h = header_at(r, r->read);
+		uint64_t head = __atomic_load_n(&r->head, __ATOMIC_ACQUIRE);
+		if (r->read == head)
 			return NULL;
 		uint32_t word = __atomic_load_n(&h->word, __ATOMIC_ACQUIRE);
-		if (word == 0)
+		if (word == 0 || !is_sound(r, word, r->read, head))
 			return NULL;
-		if (!is_sound(r, word)) {
-			r->broken = true;
-			at_fault(AT_FAULT_ring);
-			return NULL;
-		}
-		if (word & PAD) {
-			give_back(r, h, word & LENGTH);
-			continue;
-		}
 		r->peeked = word & LENGTH;
 		*ret_n = r->peeked;
-		return h + 1;
+		if (!(word & PAD))
+			return h + 1;
+		r->read += at_ring_bytes(r->peeked);
 	}
 	return NULL;
 }
 
-void at_ring_release(struct at_ring *r)
+void at_ring_pass(struct at_ring *r)
 {
-	give_back(r, header_at(r, r->tail), r->peeked);
-	__atomic_sub_fetch(&r->count, 1, __ATOMIC_RELAXED);
+	r->read += at_ring_bytes(r->peeked);
+}
+
+uint32_t at_ring_wipe(struct at_ring *r, uint64_t position)
+{
+	uint32_t records = 0;
+	for (uint64_t tail = r->tail; tail < position;) {
+		struct at_ring_header *h = header_at(r, tail);
+		uint32_t word = __atomic_load_n(&h->word, __ATOMIC_RELAXED);
+		if (!is_sound(r, word, tail, position))
+			break;
+		uint64_t n = at_ring_bytes(word & LENGTH);
+		memset(h, 0, n);
+		records += !(word & PAD);
+		tail += n;
+	}
+	return records;
+}
+
+void at_ring_give(struct at_ring *r, uint64_t position, uint32_t count)
+{
+	__atomic_store_n(&r->tail, position, __ATOMIC_RELEASE);
+	__atomic_sub_fetch(&r->count, count, __ATOMIC_RELAXED);
 }
 
 void at_ring_reset(struct at_ring *r)
@@ -151,5 +175,6 @@ void at_ring_reset(struct at_ring *r)
 	madvise(r->mem, r->size, MADV_DONTNEED);
 	r->head = 0;
 	r->tail = 0;
+	r->read = 0;
 	r->count = 0;
 }

@@ -12,21 +12,45 @@
 #include <stdint.h>
 
 struct at_ring {
-	char *mem;          /* the bytes; an anonymous mapping, owned */
+	char *mem;          /* the bytes; a mapping, owned unless it was adopted */
 	uint64_t size;      /* bytes, a power of two */
 	uint32_t max_count; /* records at most */
 	char pad0[44];
 	uint64_t head; /* next byte to reserve (producers, compare-and-swap) */
 	char pad1[56];
-	uint64_t tail;   /* next byte to read (consumer stores, producers load) */
+	uint64_t tail;   /* first byte not yet released (consumer stores, producers load) */
+	uint64_t read;   /* next byte to read: tail, or ahead of it (consumer) */
 	uint32_t count;  /* committed or being written, not yet released */
 	uint32_t peeked; /* payload bytes of the record the consumer looks at */
 	bool broken;     /* the consumer found what no producer writes: nothing comes any more */
-	char pad2[44];
+	char pad2[36];
 };
+
+/* In front of each record, which is rounded up to 16 bytes. */
+struct at_ring_header {
+	uint32_t word;    /* 0, or AT_RING_COMMITTED [| AT_RING_PAD] | payload bytes (atomic) */
+	uint32_t payload; /* payload bytes, for commit */
+	uint64_t seal;    /* what at_ring_seal was given, otherwise 0 */
+};
+
+#define AT_RING_COMMITTED 0x80000000u
+#define AT_RING_PAD       0x40000000u
+#define AT_RING_LENGTH    0x3fffffffu
+
+/* Bytes that a record of n bytes takes. */
+static inline uint64_t at_ring_bytes(size_t n)
+{
+	return (sizeof(struct at_ring_header) + n + 15u) & ~(uint64_t)15u;
+}
 
 /* Maps `bytes` (rounded up to a power of two). False when memory is refused. */
 bool at_ring_init(struct at_ring *r, size_t bytes, uint32_t max_count);
+
+/* The size that at_ring_init makes of `bytes`. */
+uint64_t at_ring_size(size_t bytes);
+
+/* A ring in zeroed memory of the caller's: `size` bytes, a power of two. */
+void at_ring_adopt(struct at_ring *r, void *mem, uint64_t size, uint32_t max_count);
 
 /* Producer: n bytes to fill, or NULL when full or n is over a quarter of the ring. */
 void *at_ring_reserve(struct at_ring *r, size_t n);
@@ -34,12 +58,32 @@ void *at_ring_reserve(struct at_ring *r, size_t n);
 /* Producer: publishes what at_ring_reserve gave. Returns how many records wait now. */
 uint32_t at_ring_commit(struct at_ring *r, void *reserved);
 
-/* Consumer: the oldest committed record, or NULL. *ret_n is its size. It stays valid until
- * at_ring_release. A ring that is corrupt (at_fault) has none, from then on. */
+/* Producer, between reserve and commit: where in the endless stream of bytes the record begins. */
+uint64_t at_ring_position(const struct at_ring *r, const void *reserved);
+
+/* Producer, between reserve and commit: leaves a checksum in the record's header. */
+void at_ring_seal(void *reserved, uint64_t seal);
+
+/* Consumer: the oldest committed record not yet passed, or NULL. *ret_n is its size. It stays valid
+ * until it is released. A ring that is corrupt (at_fault) has none, from then on. */
 const void *at_ring_peek(struct at_ring *r, size_t *ret_n);
 
-/* Consumer: gives the record of the last at_ring_peek back to the producers. */
-void at_ring_release(struct at_ring *r);
+/* Consumer: goes on behind the record of the last at_ring_peek, which stays. */
+void at_ring_pass(struct at_ring *r);
+
+/* Consumer: zeroes the passed records before `position`, the end of one of them; returns how many
+ * they were. They are the producers' only after at_ring_give. */
+uint32_t at_ring_wipe(struct at_ring *r, uint64_t position);
+
+/* Consumer: gives what was wiped up to `position`, `count` records, back to the producers. */
+void at_ring_give(struct at_ring *r, uint64_t position, uint32_t count);
+
+/* Consumer: all of it: gives the record of the last at_ring_peek, and what is before it, back. */
+static inline void at_ring_release(struct at_ring *r)
+{
+	at_ring_pass(r);
+	at_ring_give(r, r->read, at_ring_wipe(r, r->read));
+}
 
 static inline uint32_t at_ring_count(const struct at_ring *r)
 {

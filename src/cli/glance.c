@@ -41,7 +41,7 @@ static void set(json_t *object, const char *name, uint64_t value)
 
 static void set_text(json_t *object, const char *name, const char *value)
 {
-	json_object_set_new(object, name, at_json_text(value));
+	json_object_set_new(object, name, at_json_safe(value));
 }
 
 static uint64_t counter(const struct at_peek *peek, const char *name)
@@ -149,7 +149,7 @@ static void add_settings(json_t *root, const struct at_peek *peek)
 		    !is_told(peek, names, fields, rows, i))
 			add_setting(list, names[i], defaults[i], "default", "");
 	for (unsigned i = 0; i < at_peek_count(peek, "warnings"); i++)
-		json_array_append_new(warnings, at_json_text(at_peek_text(peek, "warnings", i)));
+		json_array_append_new(warnings, at_json_safe(at_peek_text(peek, "warnings", i)));
 	json_object_set_new(root, "settings", list);
 	json_object_set_new(root, "warnings", warnings);
 }
@@ -212,7 +212,7 @@ static void add_board(json_t *root, const struct at_peek *peek)
 
 static void add_hint(json_t *root, const char *hint)
 {
-	json_array_append_new(json_object_get(root, "hints"), at_json_text(hint));
+	json_array_append_new(json_object_get(root, "hints"), at_json_safe(hint));
 }
 
 /* The thread's name is for everybody to see. */

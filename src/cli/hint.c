@@ -208,7 +208,7 @@ void at_hint_all(json_t *glance, const struct at_peek *peek, uint64_t now)
 	for (size_t i = 0; i < sizeof(hints) / sizeof(hints[0]); i++) {
 		hints[i](&l);
 		if (l.sentence.size > 0)
-			json_array_append_new(list, at_json_text(l.sentence.data));
+			json_array_append_new(list, at_json_safe(l.sentence.data));
 		at_text_free(&l.sentence);
 	}
 }

@@ -7,7 +7,7 @@
 
 #include <stdlib.h>
 
-json_t *at_json_text(const char *string)
+json_t *at_json_safe(const char *string)
 {
 	json_t *value = json_string(string);
 	char *copy;

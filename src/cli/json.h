@@ -7,6 +7,6 @@
 #include <jansson.h>
 
 /* A JSON string; bytes that are no UTF-8 become question marks. */
-json_t *at_json_text(const char *string);
+json_t *at_json_safe(const char *string);
 
 #endif

@@ -110,18 +110,18 @@ bool at_report_print_json(const struct at_report *report, FILE *out)
 	json_t *list = json_array();
 	bool done;
 
-	json_object_set_new(root, "subject", at_json_text(report->title));
+	json_object_set_new(root, "subject", at_json_safe(report->title));
 	json_object_set_new(root, "verdict", json_string(levels[at_report_level(report)].verdict));
 	json_object_set_new(root, "traced", json_boolean(report->traced));
 	if (decisive)
-		json_object_set_new(root, "reason", at_json_text(decisive->what));
+		json_object_set_new(root, "reason", at_json_safe(decisive->what));
 	for (unsigned i = 0; i < report->count; i++) {
 		const struct at_finding *finding = &report->findings[i];
 		json_t *item = json_object();
 
 		json_object_set_new(item, "topic", json_string(finding->topic));
 		json_object_set_new(item, "level", json_string(levels[finding->level].finding));
-		json_object_set_new(item, "what", at_json_text(finding->what));
+		json_object_set_new(item, "what", at_json_safe(finding->what));
 		if (finding->why)
 			json_object_set_new(item, "why", json_string(finding->why));
 		json_array_append_new(list, item);

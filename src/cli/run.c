@@ -61,6 +61,23 @@ static bool set_url(struct plan *plan, const struct option_row *row, const char 
 	return set(plan, row, value);
 }
 
+/* The command may change its directory before it first looks there. */
+static bool set_directory(struct plan *plan, const struct option_row *row, const char *value)
+{
+	struct at_text path = {0};
+	char *here = *value == '/' ? NULL : getcwd(NULL, 0);
+
+	bool good = *value && (*value == '/' || here);
+
+	if (good) {
+		at_text_addf(&path, "%s%s%s", here ? here : "", here ? "/" : "", value);
+		set(plan, row, path.data);
+	}
+	free(here);
+	at_text_free(&path);
+	return good;
+}
+
 static bool set_false(struct plan *plan, const struct option_row *row, const char *value)
 {
 	(void)value;

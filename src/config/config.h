@@ -81,6 +81,8 @@ struct at_config {
 	uint32_t bsp_export_timeout_ms;        /* for a batch; 0: no limit */
 	uint32_t bsp_max_queue_size;           /* spans; > 0 */
 	uint32_t bsp_max_export_batch_size;    /* spans; > 0, at most the queue's size */
+	struct at_str spool_dir;               /* AUTOTRACE_SPOOL_DIR or empty */
+	size_t spool_limit;                    /* bytes of left files */
 	struct at_str otlp_url;                /* the whole URL for traces */
 	int otlp_protocol;                     /* enum at_otlp_protocol */
 	struct at_str otlp_headers;            /* "name=value,…" as it stands; secret */

@@ -17,9 +17,11 @@
 #include "export/queue.h"
 #include "export/report.h"
 #include "export/sink.h"
+#include "export/spool.h"
 #include "export/worker.h"
 
-#define NS_PER_MS 1000000u
+#define NS_PER_MS   1000000u
+#define DESCRIBE_MS 200u
 
 static const struct at_config *config; /* NULL: no exporter */
 
@@ -54,8 +56,7 @@ bool at_export_offer(const struct at_record_head *head, const char *name, const 
 		at_count(drop_export_failed, 1);
 		return false;
 	}
-	enum at_queue_put put =
-		at_queue_put(head, name, state, attrs, links, config->bsp_max_queue_size);
+	enum at_queue_put put = at_queue_put(head, name, state, attrs, links, config);
 	if (put == AT_QUEUE_FULL)
 		at_count(drop_queue_full, 1);
 	else if (put == AT_QUEUE_TOO_LARGE)
@@ -76,7 +77,7 @@ static int wait_settled(uint64_t position, unsigned timeout_ms)
 		uint64_t now = at_clock_now();
 		if (at_worker_settled() >= position)
 			return 0;
-		if (now >= deadline)
+		if (now >= deadline || at_worker_parked())
 			return -1;
 		at_queue_wait_word(progress, seen, deadline - now);
 	}
@@ -92,13 +93,64 @@ int at_export_flush(unsigned timeout_ms)
 	return at_worker_running() ? wait_settled(position, timeout_ms) : -1;
 }
 
+/* What other processes left is on its way: cutting it short could deliver it twice. */
+static void wait_recovered(uint64_t deadline)
+{
+	uint32_t *progress = at_worker_progress();
+	while (at_worker_running() && at_worker_recovering()) {
+		uint32_t seen = __atomic_load_n(progress, __ATOMIC_ACQUIRE);
+		uint64_t now = at_clock_now();
+		if (now >= deadline)
+			return;
+		if (at_worker_recovering())
+			at_queue_wait_word(progress, seen, deadline - now);
+	}
+}
+
+/* Spans stay behind in the spool: whose they are must stand there too. A matter of a millisecond,
+ * unless the machine is very busy. */
+static void wait_described(void)
+{
+	uint64_t deadline = at_clock_now() + DESCRIBE_MS * NS_PER_MS;
+	uint32_t *progress = at_worker_progress();
+	while (at_worker_running() && !at_spool_described()) {
+		uint32_t seen = __atomic_load_n(progress, __ATOMIC_ACQUIRE);
+		uint64_t now = at_clock_now();
+		if (now >= deadline)
+			return;
+		if (!at_spool_described())
+			at_queue_wait_word(progress, seen, deadline - now);
+	}
+}
+
+/* Without time to wait, a spool keeps the spans and nothing is sent in a hurry. */
+static void deliver_last(unsigned timeout_ms, bool exiting)
+{
+	bool spooled = at_queue_spooled();
+	uint64_t deadline = at_clock_now() + (uint64_t)timeout_ms * NS_PER_MS;
+	if ((timeout_ms || !spooled) && exiting) {
+		at_worker_exiting(deadline);
+		at_queue_ring();
+	}
+	if (timeout_ms || !spooled)
+		at_export_flush(timeout_ms);
+	if (spooled)
+		wait_described();
+	wait_recovered(deadline);
+}
+
+void at_export_exec(unsigned timeout_ms)
+{
+	if (config && !at_worker_is_self() && at_counter_get(AT_COUNT_spans_finished))
+		deliver_last(timeout_ms, false);
+}
+
 void at_export_exit(unsigned timeout_ms)
 {
 	if (!config || at_worker_is_self() || !at_counter_get(AT_COUNT_spans_finished))
 		return;
-	at_worker_exiting();
-	at_queue_ring();
-	at_export_flush(timeout_ms);
+	deliver_last(timeout_ms, true);
+	at_queue_end();
 	at_report_end();
 }
 

@@ -33,8 +33,14 @@ int at_export_flush(unsigned timeout_ms);
 
 /* The program ends: no back-off from now on, waits like at_export_flush, counts what is left
  * (drop_at_exit) and says on stderr, in one line, what was lost (AT_LOG_WARN) or that all is well
- * (AT_LOG_INFO). A second call waits only for what is new and speaks only when more was lost. */
+ * (AT_LOG_INFO). With a spool, what is not delivered stays there, and with a timeout_ms of 0
+ * nothing is sent now. A second call waits only for what is new and speaks only when more was lost.
+ */
 void at_export_exit(unsigned timeout_ms);
+
+/* The program is about to be replaced by exec, which may still fail: waits like at_export_exit and
+ * ends nothing. */
+void at_export_exec(unsigned timeout_ms);
 
 /* For pthread_atfork. prepare waits until the background thread does nothing but wait, for the
  * network or for spans (some milliseconds, two seconds at most); the child has an empty queue,

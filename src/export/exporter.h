@@ -17,7 +17,7 @@ struct at_batch {
 	struct at_out out;     /* encoded spans, after close() the whole body */
 	size_t start;          /* where the body begins in out */
 	uint32_t spans;        /* encoded */
-	uint64_t position;     /* in the queue, of the last of them */
+	uint64_t position;     /* in the queue, behind the last of them */
 };
 
 /* What became of a batch: the three add up to its spans. */
@@ -25,6 +25,7 @@ struct at_result {
 	uint32_t delivered; /* accepted by the other side */
 	uint32_t rejected;  /* refused by the other side within an accepted batch */
 	uint32_t failed;    /* given up */
+	bool again;         /* … for a reason that may pass: the batch may be sent once more */
 };
 
 enum at_step { AT_STEP_BUSY, AT_STEP_DONE };
@@ -34,6 +35,7 @@ struct at_exporter_env {
 	const struct at_config *config;
 	const struct at_resource *resource;
 	const bool *exiting; /* the program ends: no waiting between attempts (atomic) */
+	bool keep; /* spans lie in a spool file: what cannot be delivered now is not given up */
 };
 
 struct at_exporter_ops {
@@ -59,6 +61,10 @@ struct at_exporter_ops {
 
 	/* When the next step makes sense, monotonic ns; 0: when the network says so. */
 	uint64_t (*next)(void *self);
+
+	/* The batches begun from now on are of this resource, which stays until the next call.
+	 * False: no memory. NULL: this exporter delivers for its own process only. */
+	bool (*adopt)(void *self, const struct at_resource *r);
 };
 
 #define AT_EXPORTER(bit, ops) extern const struct at_exporter_ops ops;

@@ -2,6 +2,7 @@
  * Fed by the worker, feeds one exporter. Owns the batches and counts the fate of their spans. The
  * rules are those of OpenTelemetry's batch span processor: one export at a time; a batch goes when
  * it is full, when its oldest span has waited long enough, or on flush; what fails is dropped.
+ * Where the spans lie in a spool file, what fails for now is sent again instead.
  *
  *   add -> open --full, due or flush--> closed … closed --none is flying--> flying -> spare
  */
@@ -11,6 +12,7 @@
 
 #include "base/counter.h"
 #include "config/config.h"
+#include "export/queue.h"
 
 /* A batch is closed early when it has grown to this; OTLP forbids bodies above 64 MiB, gzip makes
  * none larger by a tenth. */
@@ -28,6 +30,8 @@ bool at_lane_open(struct at_lane *l, const struct at_exporter_ops *ops,
 		.ops = ops,
 		.batch_max = env->config->bsp_max_export_batch_size,
 		.waiting_max = env->config->bsp_max_queue_size,
+		.exiting = env->exiting,
+		.keep = env->keep && !ops->prompt,
 		.delay = ops->prompt ? 0 : (uint64_t)env->config->bsp_schedule_delay_ms * NS_PER_MS,
 	};
 	l->self = ops->open(env);
@@ -145,12 +149,16 @@ static void take_off(struct at_lane *l, uint64_t now, bool flush)
 	if (!l->first)
 		l->last = NULL;
 	l->waiting -= l->flying->spans;
+	if (l->keep)
+		at_queue_depart(l->flying->position);
 }
 
 void at_lane_step(struct at_lane *l, uint64_t now, bool flush, uint64_t drained)
 {
 	for (;;) {
 		struct at_result result = {0};
+		if (l->parked)
+			return;
 		if (!l->flying)
 			take_off(l, now, flush);
 		if (!l->flying)
@@ -158,6 +166,10 @@ void at_lane_step(struct at_lane *l, uint64_t now, bool flush, uint64_t drained)
 		if (l->flying->spans &&
 		    l->ops->step(l->self, l->flying, now, &result) == AT_STEP_BUSY)
 			return;
+		if (l->keep && result.again) {
+			l->parked = __atomic_load_n(l->exiting, __ATOMIC_ACQUIRE);
+			return;
+		}
 		settle(l, &result);
 	}
 	if (!l->open)
@@ -166,6 +178,8 @@ void at_lane_step(struct at_lane *l, uint64_t now, bool flush, uint64_t drained)
 
 uint64_t at_lane_next(const struct at_lane *l)
 {
+	if (l->parked)
+		return UINT64_MAX;
 	if (l->flying)
 		return l->ops->next(l->self);
 	if (l->first)

@@ -30,6 +30,9 @@ struct at_lane {
 	uint64_t delay;          /* ns a span waits for its batch to fill */
 	uint64_t due;            /* when the open batch goes out, monotonic ns */
 	uint64_t settled;        /* queue position up to which every span has met its fate */
+	const bool *exiting;     /* the program ends (atomic) */
+	bool keep;               /* a batch that cannot be delivered now is tried again, for ever */
+	bool parked;             /* … but not while the program ends: it stays in the spool */
 	struct at_lane_totals totals;
 };
 
@@ -37,15 +40,15 @@ struct at_lane {
 bool at_lane_open(struct at_lane *l, const struct at_exporter_ops *ops,
 		  const struct at_exporter_env *env);
 
-/* Puts a span that lay at `position` of the queue and has waited since `since` into the open batch;
- * dropped and counted when the lane is full. */
+/* Puts a span that ends at `position` of the queue and has waited since `since` into the open
+ * batch; dropped and counted when the lane is full. */
 void at_lane_add(struct at_lane *l, const struct at_span *s, uint64_t position, uint64_t since);
 
 /* Spans that the open batch still takes when nothing waits before it; 0 when the lane is busy. */
 uint32_t at_lane_room(const struct at_lane *l);
 
 /* Goes on sending: begins the next batch when none is flying and one is full or due, or (flush)
- * when there is any. `drained` is the queue's tail. */
+ * when there is any. `drained` is the queue's tail. A parked lane does nothing any more. */
 void at_lane_step(struct at_lane *l, uint64_t now, bool flush, uint64_t drained);
 
 /* When the lane wants its next step, monotonic ns; UINT64_MAX: never, 0: when the network says. */

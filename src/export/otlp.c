@@ -116,6 +116,7 @@ static void judge(struct otlp *x, const struct at_http_answer *a, uint32_t spans
 		  struct at_result *ret)
 {
 	struct at_otlp_answer said;
+	ret->again = at_retry_judge(a) == AT_RETRY_AGAIN;
 	if (a->fault != AT_HTTP_ANSWERED) {
 		ret->failed = spans;
 		at_health_set(&x->health, AT_HEALTH_UNREACHABLE, a->error);
@@ -150,6 +151,14 @@ static uint64_t next(void *self)
 	return at_post_next(&x->post);
 }
 
+static bool adopt(void *self, const struct at_resource *r)
+{
+	struct otlp *x = self;
+	at_otlp_frame_free(&x->frame);
+	x->resource = r;
+	return at_otlp_frame_open(&x->frame, r);
+}
+
 const struct at_exporter_ops at_otlp_ops = {
 	.name = "otlp",
 	.open = open_otlp,
@@ -158,4 +167,5 @@ const struct at_exporter_ops at_otlp_ops = {
 	.close = close_body,
 	.step = step,
 	.next = next,
+	.adopt = adopt,
 };

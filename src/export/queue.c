@@ -1,6 +1,6 @@
 /*
  * Fed by at_export_offer on the program's threads, drained by the worker. Owns the ring, its birth
- * and the bell. Not my job: what a record means.
+ * and the bell. Not my job: what a record means, and what its file looks like (spool.c).
  *
  * The worker sleeps like this: read the bell, look for work, arm a count, look again, sleep while
  * the bell is unchanged. A producer commits, then looks whether the armed count is reached. A full
@@ -16,6 +16,8 @@
 
 #include "base/board.h"
 #include "base/ring.h"
+#include "config/config.h"
+#include "export/spool.h"
 #include "libc/sys.h"
 
 /* Room in the ring for each record: what a span with fourteen attributes takes, and a bit. The ring
@@ -24,8 +26,9 @@
 #define RING_MIN       (256u << 10)
 #define RING_MAX       (256u << 20)
 
-/* How often a thread yields while another one makes the ring. */
-#define BIRTH_YIELDS 1000
+/* How often a thread yields while another one makes the ring; a file takes longer. */
+#define BIRTH_YIELDS       1000
+#define BIRTH_YIELDS_SPOOL 100000
 
 enum birth { NOT_BORN, BEING_BORN, BORN };
 
@@ -33,6 +36,8 @@ static struct at_ring ring;
 static uint32_t birth;     /* enum birth (atomic) */
 static uint32_t armed = 1; /* records that ring the bell (atomic) */
 static uint32_t bell;      /* futex word: counts rings (atomic) */
+static bool spooled;       /* the ring lies in a spool file; set before birth is BORN */
+static uint32_t passed;    /* popped records that still lie in the ring (the worker's) */
 
 /* Stores before it are seen before loads behind it are made. On x86-64 any locked instruction does
  * that; ThreadSanitizer does not know the fence proper. */
@@ -67,20 +72,35 @@ static size_t ring_bytes(uint32_t max_spans)
 	return want > RING_MAX ? RING_MAX : (size_t)want;
 }
 
+/* Only exporters that may fail need the file; what is printed is out at once. */
+static bool make_spool(const struct at_config *c)
+{
+	uint32_t spans = c->bsp_max_queue_size + c->bsp_max_export_batch_size;
+	uint64_t bytes = at_ring_size(ring_bytes(spans));
+	void *mem = NULL;
+	if (c->spool_dir.n && (c->exporters & AT_EXPORTER_OTLP))
+		mem = at_spool_create(c, bytes);
+	if (mem)
+		at_ring_adopt(&ring, mem, bytes, spans);
+	return mem != NULL;
+}
+
 /* True when the ring is there. A signal handler that interrupted its maker, or a system without
  * memory, gets false after a bounded time. */
-static bool born(uint32_t max_spans)
+static bool born(const struct at_config *c)
 {
 	uint32_t expected = NOT_BORN;
 	if (__atomic_load_n(&birth, __ATOMIC_ACQUIRE) == BORN)
 		return true;
 	if (__atomic_compare_exchange_n(&birth, &expected, BEING_BORN, false, __ATOMIC_ACQ_REL,
 					__ATOMIC_ACQUIRE)) {
-		bool ok = at_ring_init(&ring, ring_bytes(max_spans), max_spans);
+		uint32_t spans = c->bsp_max_queue_size;
+		spooled = make_spool(c);
+		bool ok = spooled || at_ring_init(&ring, ring_bytes(spans), spans);
 		__atomic_store_n(&birth, ok ? BORN : NOT_BORN, __ATOMIC_RELEASE);
 		return ok;
 	}
-	for (int i = 0; i < BIRTH_YIELDS; i++) {
+	for (int i = c->spool_dir.n ? BIRTH_YIELDS_SPOOL : BIRTH_YIELDS; i > 0; i--) {
 		if (__atomic_load_n(&birth, __ATOMIC_ACQUIRE) == BORN)
 			return true;
 		at_sys(SYS_sched_yield, 0, 0, 0);
@@ -90,9 +110,9 @@ static bool born(uint32_t max_spans)
 
 enum at_queue_put at_queue_put(const struct at_record_head *head, const char *name,
 			       const char *state, const char *attrs,
-			       const struct at_record_link *links, uint32_t max_spans)
+			       const struct at_record_link *links, const struct at_config *c)
 {
-	if (!born(max_spans))
+	if (!born(c) || (spooled && !at_spool_is_ours()))
 		return AT_QUEUE_FULL;
 	size_t n = at_record_size(head);
 	if (n > ring.size / 4)
@@ -101,6 +121,8 @@ enum at_queue_put at_queue_put(const struct at_record_head *head, const char *na
 	if (!place)
 		return AT_QUEUE_FULL;
 	at_record_write(place, head, name, state, attrs, links);
+	if (spooled)
+		at_ring_seal(place, at_spool_seal(at_ring_position(&ring, place), place, n));
 	uint32_t waiting = at_ring_commit(&ring, place);
 	full_fence();
 	uint32_t want = __atomic_load_n(&armed, __ATOMIC_RELAXED);
@@ -110,21 +132,58 @@ enum at_queue_put at_queue_put(const struct at_record_head *head, const char *na
 	return AT_QUEUE_OK;
 }
 
-const void *at_queue_peek(size_t *ret_n)
+const void *at_queue_peek(size_t *ret_n, uint64_t *ret_end)
 {
 	if (__atomic_load_n(&birth, __ATOMIC_ACQUIRE) != BORN)
 		return NULL;
-	return at_ring_peek(&ring, ret_n);
+	const void *record = at_ring_peek(&ring, ret_n);
+	if (record && ret_end)
+		*ret_end = ring.read + at_ring_bytes(*ret_n);
+	return record;
 }
 
 void at_queue_pop(void)
 {
-	at_ring_release(&ring);
+	if (!spooled) {
+		at_ring_release(&ring);
+		return;
+	}
+	at_ring_pass(&ring);
+	passed++;
+}
+
+bool at_queue_spooled(void)
+{
+	return __atomic_load_n(&birth, __ATOMIC_ACQUIRE) == BORN && spooled;
+}
+
+/* The mark first: a record is never taken away before it is known to be settled. */
+void at_queue_settle(uint64_t position)
+{
+	if (!at_queue_spooled() || position <= ring.tail)
+		return;
+	at_spool_mark(position);
+	uint32_t count = at_ring_wipe(&ring, position);
+	at_spool_wiped(position);
+	at_ring_give(&ring, position, count);
+	passed -= count;
+}
+
+void at_queue_depart(uint64_t position)
+{
+	if (at_queue_spooled())
+		at_spool_flight(position);
+}
+
+void at_queue_end(void)
+{
+	if (at_queue_spooled() && at_spool_is_ours() && at_ring_count(&ring) == 0)
+		at_spool_remove();
 }
 
 uint32_t at_queue_count(void)
 {
-	return ring.broken ? 0 : at_ring_count(&ring);
+	return ring.broken ? 0 : at_ring_count(&ring) - passed;
 }
 
 uint64_t at_queue_head(void)
@@ -134,12 +193,13 @@ uint64_t at_queue_head(void)
 
 uint64_t at_queue_tail(void)
 {
-	return __atomic_load_n(&ring.tail, __ATOMIC_ACQUIRE);
+	return __atomic_load_n(&ring.read, __ATOMIC_ACQUIRE);
 }
 
 void at_queue_arm(uint32_t count)
 {
-	__atomic_store_n(&armed, count, __ATOMIC_RELAXED);
+	__atomic_store_n(&armed, count == AT_QUEUE_SILENT ? count : count + passed,
+			 __ATOMIC_RELAXED);
 	full_fence();
 }
 
@@ -170,9 +230,13 @@ void at_queue_show(void)
 
 void at_queue_after_fork(void)
 {
-	if (__atomic_load_n(&birth, __ATOMIC_ACQUIRE) == BORN)
-		at_ring_reset(&ring);
-	else
+	if (at_queue_spooled() || __atomic_load_n(&birth, __ATOMIC_ACQUIRE) == BEING_BORN) {
+		at_spool_after_fork();
 		__atomic_store_n(&birth, NOT_BORN, __ATOMIC_RELEASE);
+	} else if (__atomic_load_n(&birth, __ATOMIC_ACQUIRE) == BORN) {
+		at_ring_reset(&ring);
+	}
+	spooled = false;
+	passed = 0;
 	__atomic_store_n(&armed, 1, __ATOMIC_RELAXED);
 }

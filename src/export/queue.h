@@ -7,6 +7,8 @@
 
 #include "trace/record.h"
 
+struct at_config;
+
 /* Never wakes: the value of at_queue_arm for a worker that is awake. */
 #define AT_QUEUE_SILENT UINT32_MAX
 
@@ -14,19 +16,32 @@
 enum at_queue_put { AT_QUEUE_OK, AT_QUEUE_FULL, AT_QUEUE_TOO_LARGE };
 
 /* Copies a record into the queue and rings when as many wait as the worker asked for. The first
- * call makes the ring for max_spans records. Any thread, any context. */
+ * call makes the ring, as the configuration says: how long, and whether it lies in a spool file.
+ * Any thread, any context. */
 enum at_queue_put at_queue_put(const struct at_record_head *head, const char *name,
 			       const char *state, const char *attrs,
-			       const struct at_record_link *links, uint32_t max_spans);
+			       const struct at_record_link *links, const struct at_config *c);
 
 /* ---- the worker's side ---- */
 
-/* The oldest record or NULL; valid until at_queue_pop. */
-const void *at_queue_peek(size_t *ret_n);
+/* The oldest record or NULL; valid until at_queue_pop. *ret_end, when not NULL, is the position
+ * behind it. */
+const void *at_queue_peek(size_t *ret_n, uint64_t *ret_end);
 void at_queue_pop(void);
 
-/* Records that wait or are being written. Of a corrupt ring nothing comes any more: 0, and its end
- * is the beginning, so that nobody waits for it. */
+/* Whether records lie in a spool file. Then those that were popped stay there until everything
+ * before `position` is settled with every exporter that must have it. */
+bool at_queue_spooled(void);
+void at_queue_settle(uint64_t position);
+
+/* Notes in the spool file that a batch that ends at `position` is about to be sent. */
+void at_queue_depart(uint64_t position);
+
+/* The process ends: a spool file with nothing in it goes away. */
+void at_queue_end(void);
+
+/* Records that wait to be popped or are being written. Of a corrupt ring nothing comes any more: 0,
+ * and its end is the beginning, so that nobody waits for it. */
 uint32_t at_queue_count(void);
 
 /* Positions in the stream of records: behind the youngest, and behind the last popped one. */

@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "export/health.h"
 #include "export/lane.h"
+#include "export/queue.h"
 #include "export/worker.h"
 
 #define CAUSES 300
@@ -38,9 +39,9 @@ static uint64_t meant_for_lanes(const struct at_lane *lane, unsigned lanes)
 }
 
 /* Sets what lane i has not delivered; a later call may find that some of it was, after all. */
-static void set_rest(unsigned i, uint64_t rest)
+static void set_rest(unsigned i, uint64_t rest, bool kept)
 {
-	at_count(drop_at_exit, rest - at_exit[i]);
+	at_counter_add(kept ? AT_COUNT_spans_left : AT_COUNT_drop_at_exit, rest - at_exit[i]);
 	at_exit[i] = rest;
 }
 
@@ -48,11 +49,13 @@ static void count_the_rest(const struct at_lane *lane, unsigned lanes)
 {
 	uint64_t meant = meant_for_lanes(lane, lanes);
 	if (!lanes)
-		set_rest(0, meant);
+		set_rest(0, meant, at_queue_spooled());
 	for (unsigned i = 0; i < lanes && i < LANES; i++) {
 		const struct at_lane_totals *t = &lane[i].totals;
-		set_rest(i, meant - get(&t->delivered) - get(&t->rejected) - get(&t->failed) -
-				    get(&t->dropped));
+		set_rest(i,
+			 meant - get(&t->delivered) - get(&t->rejected) - get(&t->failed) -
+				 get(&t->dropped),
+			 lane[i].keep);
 	}
 }
 
@@ -93,8 +96,9 @@ void at_report_end(void)
 		at_log(AT_LOG_WARN, "lost %lu of %lu spans%s: %s%s%s", lost, finished, each, causes,
 		       trouble ? "; " : "", trouble ? trouble : "");
 	} else if (!spoken) {
-		at_log(AT_LOG_INFO, "%lu spans finished, %lu delivered%s", finished,
-		       (unsigned long)at_counter_get(AT_COUNT_spans_exported), each);
+		at_log(AT_LOG_INFO, "%lu spans finished, %lu delivered%s%s", finished,
+		       (unsigned long)at_counter_get(AT_COUNT_spans_exported), each,
+		       at_counter_get(AT_COUNT_spans_left) ? ", the rest is in the spool" : "");
 	}
 	reported = lost;
 	spoken = true;

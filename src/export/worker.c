@@ -23,7 +23,9 @@
 #include "export/lane.h"
 #include "export/otlp_encode.h"
 #include "export/queue.h"
+#include "export/recover.h"
 #include "export/sink.h"
+#include "export/spool.h"
 #include "processor/chain.h"
 #include "trace/resource.h"
 
@@ -37,6 +39,13 @@
 #define NETWORK_GLANCE (20 * NS_PER_MS)
 /* The wall clock is followed this often. */
 #define ANCHOR_EVERY (10ull * NS_PER_S)
+/* What ended processes left is looked for this often. */
+#define RECOVER_EVERY (30ull * NS_PER_S)
+/* A program that does not wait at its end would cut a delivery short: it has to live a bit first.
+ */
+#define RECOVER_LATER NS_PER_S
+/* Before the end of a waiting program no more batches of others are begun. */
+#define RECOVER_HURRY (150ull * NS_PER_MS)
 
 /* What the thread has; nobody else touches it but for the totals of the lanes. */
 struct worker {
@@ -47,6 +56,8 @@ struct worker {
 	struct at_span span; /* the one being handled */
 	uint64_t since;      /* when the oldest span in the queue was noticed; 0: none */
 	uint64_t anchored;   /* when the clocks were last compared, monotonic ns */
+	struct at_recover *recover; /* delivers what others left, or NULL */
+	uint64_t recover_due;       /* when it is to begin again, monotonic ns */
 };
 
 /* What others may look at and ask for; all atomic. */
@@ -58,6 +69,9 @@ struct shared {
 	uint64_t settled;  /* queue position that is settled */
 	uint32_t progress; /* futex word: changes with settled */
 	bool exiting;      /* the program ends */
+	uint64_t end;      /* and when, monotonic ns */
+	bool recovering;   /* the worker delivers what others left */
+	bool parked;       /* a lane has given up until another process takes over */
 };
 
 static struct worker worker;
@@ -93,6 +107,13 @@ static bool packed_will_do(const struct worker *w)
 	       w->chain.repeats;
 }
 
+/* Wakes those who wait for the worker to get further. */
+static void news(void)
+{
+	__atomic_add_fetch(&shared.progress, 1, __ATOMIC_RELEASE);
+	at_queue_wake_word(&shared.progress);
+}
+
 static void set_up(struct worker *w)
 {
 	struct at_resource_user user = {
@@ -100,13 +121,20 @@ static void set_up(struct worker *w)
 		.attributes = config->resource_attributes,
 		.injected = config->injected_attributes,
 		.command = config->command,
+		.instance = at_queue_spooled() ? at_spool_instance() : NULL,
 	};
 	bool bad = false;
 	struct at_resource *resource = at_resource_build(&user, &bad);
 	if (bad)
 		at_log(AT_LOG_WARN, "OTEL_RESOURCE_ATTRIBUTES cannot be decoded, ignored");
-	struct at_exporter_env env = {config, resource, &shared.exiting};
+	struct at_exporter_env env = {config, resource, &shared.exiting, at_queue_spooled()};
+	if (resource && env.keep) {
+		at_spool_describe(resource);
+		news();
+	}
 	at_chain_open(&w->chain, config);
+	w->recover = at_recover_open(config, false);
+	w->recover_due = at_clock_now() + (config->exit_timeout_ms ? 0 : RECOVER_LATER);
 	if (resource)
 		open_lanes(w, &env);
 	else
@@ -114,8 +142,8 @@ static void set_up(struct worker *w)
 	w->packed = packed_will_do(w);
 }
 
-/* Hands the oldest record to all lanes. */
-static void hand_out(struct worker *w, const void *record, size_t n)
+/* Hands the oldest record, which ends at position `end`, to all lanes. */
+static void hand_out(struct worker *w, const void *record, size_t n, uint64_t end)
 {
 	struct at_span *s = &w->span;
 	bool packed = w->packed;
@@ -133,7 +161,7 @@ static void hand_out(struct worker *w, const void *record, size_t n)
 		return;
 	}
 	for (unsigned i = 0; i < w->lanes; i++)
-		at_lane_add(&w->lane[i], s, at_queue_tail(), w->since);
+		at_lane_add(&w->lane[i], s, end, w->since);
 	if (!w->lanes)
 		at_count(drop_export_failed, 1);
 }
@@ -166,6 +194,7 @@ static bool drain(struct worker *w, uint64_t now, bool flush)
 	uint32_t most = wanted(w, &least, &delay);
 	uint32_t waiting = at_queue_count();
 	size_t n;
+	uint64_t end;
 	const void *record;
 	uint32_t taken = 0;
 	if (!waiting) {
@@ -176,8 +205,8 @@ static bool drain(struct worker *w, uint64_t now, bool flush)
 		w->since = now;
 	if (!most || (waiting < least && !flush && now < w->since + delay))
 		return false;
-	while (taken < most && (record = at_queue_peek(&n))) {
-		hand_out(w, record, n);
+	while (taken < most && (record = at_queue_peek(&n, &end))) {
+		hand_out(w, record, n, end);
 		at_queue_pop();
 		taken++;
 	}
@@ -191,22 +220,55 @@ static bool step_lanes(struct worker *w, uint64_t now, bool flush)
 {
 	uint64_t tail = at_queue_tail();
 	uint64_t settled = tail;
+	uint64_t kept = tail;
 	bool further = false;
+	bool parked = false;
 	for (unsigned i = 0; i < w->lanes; i++) {
 		struct at_lane *l = &w->lane[i];
 		uint64_t before = l->settled;
 		at_lane_step(l, now, flush, tail);
 		further = further || l->settled != before;
 		settled = l->settled < settled ? l->settled : settled;
+		kept = l->keep && l->settled < kept ? l->settled : kept;
+		parked = parked || l->parked;
+	}
+	at_queue_settle(kept);
+	if (parked && !LOAD(parked)) {
+		STORE(parked, true);
+		news();
 	}
 	if (settled != LOAD(settled)) {
 		STORE(settled, settled);
-		if (flush) {
-			__atomic_add_fetch(&shared.progress, 1, __ATOMIC_RELEASE);
-			at_queue_wake_word(&shared.progress);
-		}
+		if (flush)
+			news();
 	}
 	return further;
+}
+
+/* Goes on with what others left. True when it got further. */
+static bool recover(struct worker *w, uint64_t now)
+{
+	struct at_recover *r = w->recover;
+	bool hurry = LOAD(exiting) && now + RECOVER_HURRY > LOAD(end);
+	if (r && at_recover_idle(r) && now >= w->recover_due && !hurry) {
+		w->recover_due = now + RECOVER_EVERY;
+		at_recover_begin(r);
+	}
+	bool further = r && at_recover_step(r, now, hurry);
+	bool busy = r && !at_recover_idle(r);
+	if (busy != LOAD(recovering)) {
+		STORE(recovering, busy);
+		news();
+	}
+	return further;
+}
+
+/* When the next step for what others left makes sense; as at_lane_next. */
+static uint64_t recovery_next(const struct worker *w)
+{
+	if (!w->recover)
+		return UINT64_MAX;
+	return at_recover_idle(w->recover) ? w->recover_due : at_recover_next(w->recover);
 }
 
 /* Sleeps until somebody rings, the network moves or a lane is due. */
@@ -217,8 +279,8 @@ static void rest(struct worker *w, uint32_t seen, uint64_t now)
 	uint32_t most = wanted(w, &least, &delay);
 	uint64_t until = most && w->since ? w->since + delay : UINT64_MAX;
 	bool network = false;
-	for (unsigned i = 0; i < w->lanes; i++) {
-		uint64_t next = at_lane_next(&w->lane[i]);
+	for (unsigned i = 0; i <= w->lanes; i++) {
+		uint64_t next = i < w->lanes ? at_lane_next(&w->lane[i]) : recovery_next(w);
 		network = network || next == 0;
 		until = next && next < until ? next : until;
 	}
@@ -259,7 +321,8 @@ static void *run(void *unused)
 			at_clock_anchor();
 		}
 		bool moved = drain(w, now, flush);
-		if (!step_lanes(w, now, flush) && !moved)
+		bool further = step_lanes(w, now, flush);
+		if (!recover(w, now) && !further && !moved)
 			rest(w, seen, now);
 	}
 	return NULL;
@@ -273,6 +336,7 @@ void at_worker_start(const struct at_config *c)
 					 __ATOMIC_ACQUIRE))
 		return;
 	config = c;
+	STORE(recovering, c->spool_dir.n && c->exit_timeout_ms);
 	at_gate_expect();
 	if (at_thread_start(run, NULL, STACK))
 		return;
@@ -297,9 +361,20 @@ void at_worker_flush(uint64_t position)
 	at_queue_ring();
 }
 
-void at_worker_exiting(void)
+void at_worker_exiting(uint64_t by)
 {
+	STORE(end, by);
 	STORE(exiting, true);
+}
+
+bool at_worker_recovering(void)
+{
+	return LOAD(recovering);
+}
+
+bool at_worker_parked(void)
+{
+	return LOAD(parked);
 }
 
 uint64_t at_worker_settled(void)
@@ -332,6 +407,7 @@ void at_worker_show(void)
 
 void at_worker_after_fork(void)
 {
+	at_recover_after_fork(worker.recover);
 	memset(&worker, 0, sizeof(worker));
 	memset(&shared, 0, sizeof(shared));
 }

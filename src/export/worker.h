@@ -20,13 +20,20 @@ bool at_worker_running(void);
 /* Asks for everything that is in the queue to be sent now. Any thread, any context. */
 void at_worker_flush(uint64_t position);
 
-/* The program ends: exporters no longer wait between attempts. */
-void at_worker_exiting(void);
+/* The program ends at the monotonic time `by`, ns: exporters no longer wait between attempts. */
+void at_worker_exiting(uint64_t by);
+
+/* Whether what other processes left is being delivered, or soon will be. */
+bool at_worker_recovering(void);
+
+/* Whether, the program ending, what is not settled was left to the spool. */
+bool at_worker_parked(void);
 
 /* Position of the queue up to which every exporter is done with every span. */
 uint64_t at_worker_settled(void);
 
-/* A futex word that changes whenever at_worker_settled does. */
+/* A futex word that changes whenever one of at_worker_settled, at_worker_parked,
+ * at_worker_recovering and at_spool_described does. */
 uint32_t *at_worker_progress(void);
 
 /* The lanes, for their totals; 0 before the thread has opened them. */

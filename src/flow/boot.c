@@ -146,7 +146,7 @@ void at_boot_end(bool ending)
 		at_export_exit(at_boot.config.exit_timeout_ms);
 	} else {
 		/* exec may fail, and the program then goes on as it was. */
-		at_export_flush(at_boot.config.exit_timeout_ms);
+		at_export_exec(at_boot.config.exit_timeout_ms);
 	}
 	at_thread_leave();
 }

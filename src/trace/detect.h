@@ -22,6 +22,10 @@ void at_detect_all(struct at_detect *d);
 void at_detect_process(struct at_detect *d);   /* detect_process.c */
 void at_detect_container(struct at_detect *d); /* detect_container.c */
 
+/* process.executable.*, process.runtime.name and the fallback for service.name, from the path of an
+ * executable (may be empty). */
+void at_detect_names(struct at_detect *d, struct at_str path); /* detect_process.c */
+
 /* Reads at most cap - 1 bytes of root + path into buf, NUL-terminated. Returns the length, 0 when
  * there is nothing to read. */
 size_t at_detect_read(const struct at_detect *d, const char *path, char *buf, size_t cap);

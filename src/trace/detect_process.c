@@ -47,7 +47,7 @@ static bool is_version(struct at_str s)
 	return true;
 }
 
-static void detect_names(struct at_detect *d)
+void at_detect_names(struct at_detect *d, struct at_str path)
 {
 	static const struct {
 		struct at_str name; /* the executable's name without its version */
@@ -57,8 +57,8 @@ static void detect_names(struct at_detect *d)
 		{{"node", 4}, "nodejs"},
 		{{"ruby", 4}, "ruby"},
 	};
-	char buf[PATH_MAX], service[300] = "unknown_service";
-	struct at_str path = executable(d, buf), name = at_str_head(base_name(path), 256);
+	char service[300] = "unknown_service";
+	struct at_str name = at_str_head(base_name(path), 256);
 	size_t n = strlen(service);
 	at_resource_set(d->into, "process.executable.path", path);
 	at_resource_set(d->into, "process.executable.name", name);
@@ -170,8 +170,9 @@ static void detect_creation(struct at_detect *d)
 
 void at_detect_process(struct at_detect *d)
 {
+	char buf[PATH_MAX];
 	at_resource_set_int(d->into, "process.pid", getpid());
-	detect_names(d);
+	at_detect_names(d, executable(d, buf));
 	detect_command(d);
 	detect_owner(d);
 	detect_creation(d);

@@ -5,6 +5,11 @@
  */
 #include "trace/record.h"
 
+#include "base/checksum.h"
+
+/* To be raised when bytes of a record change their meaning and no size or name does. */
+#define LAYOUT 1
+
 static const struct at_str names[AT_KEYS] = {
 #define AT_KEY(id, name) {name, sizeof(name) - 1},
 #include "trace/semconv.def"
@@ -14,6 +19,16 @@ static const struct at_str names[AT_KEYS] = {
 struct at_str at_key_name(enum at_key key)
 {
 	return (unsigned)key < AT_KEYS ? names[key] : AT_STR_NONE;
+}
+
+uint64_t at_record_layout(void)
+{
+	uint64_t h = at_checksum_mix(LAYOUT, sizeof(struct at_record_head));
+	h = at_checksum_mix(h, sizeof(struct at_record_attr));
+	h = at_checksum_mix(h, sizeof(struct at_record_link));
+	for (int i = 0; i < AT_KEYS; i++)
+		h = at_checksum(h, names[i].p, names[i].n);
+	return h;
 }
 
 /* Room for one more attribute with a literal key of key_len bytes and a payload of len bytes:

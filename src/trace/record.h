@@ -78,6 +78,10 @@ struct at_record_link {
 	uint8_t pad[7];
 };
 
+/* A number that changes with the layout of records and with the numbers of the attributes' names:
+ * whether a record that another program wrote can be read. */
+uint64_t at_record_layout(void);
+
 /* ---- writing: attributes are collected first, the rest is put around them at the end ---- */
 
 /* Attributes being collected in a caller's buffer. */

@@ -152,12 +152,12 @@ static bool set_list(struct at_resource *r, struct at_str list, char *scratch)
 	return true;
 }
 
-static void set_instance(struct at_resource *r)
+static void set_instance(struct at_resource *r, const uint8_t *given)
 {
 	uint64_t random[2] = {at_entropy_u64(), at_entropy_u64()};
 	uint8_t id[16];
 	char hex[32], text[36];
-	memcpy(id, random, sizeof(id));
+	memcpy(id, given ? given : (const uint8_t *)random, sizeof(id));
 	id[6] = (id[6] & 0x0f) | 0x40;
 	id[8] = (id[8] & 0x3f) | 0x80;
 	at_hex_encode(hex, id, sizeof(id));
@@ -169,11 +169,8 @@ static void set_instance(struct at_resource *r)
 	at_resource_set(r, "service.instance.id", at_str(text, sizeof(text)));
 }
 
-static struct block *new_block(const struct at_resource_user *user)
+static struct block *new_block(size_t room)
 {
-	/* Each text of the user is kept once and decoded once; a replaced one stays behind. */
-	size_t room = DETECTED + user->service_name.n + user->command.n +
-		      2 * (user->attributes.n + user->injected.n);
 	struct block *b = malloc(sizeof(*b) + room);
 	if (!b)
 		return NULL;
@@ -182,27 +179,113 @@ static struct block *new_block(const struct at_resource_user *user)
 	return b;
 }
 
-struct at_resource *at_resource_build(const struct at_resource_user *user, bool *ret_bad)
+/* What is the same for every resource: who reports. */
+static struct block *begin(const struct at_resource_user *user)
 {
-	struct block *b = new_block(user);
+	/* Each text of the user is kept once and decoded once; a replaced one stays behind. */
+	struct block *b = new_block(DETECTED + user->service_name.n + user->command.n +
+				    2 * (user->attributes.n + user->injected.n));
 	if (!b)
 		return NULL;
-	size_t scratch_n = user->attributes.n + user->injected.n;
-	char *scratch = b->text + b->room - scratch_n;
-	struct at_detect d = {.root = "", .command = user->command, .into = &b->r};
-	b->room -= scratch_n;
+	b->room -= user->attributes.n + user->injected.n; /* where finish() decodes */
 	at_resource_set(&b->r, "telemetry.sdk.name", AT_STR("libautotrace"));
 	at_resource_set(&b->r, "telemetry.sdk.language", AT_STR("cpp"));
 	at_resource_set(&b->r, "telemetry.sdk.version", AT_STR(AUTOTRACE_VERSION));
 	at_resource_set(&b->r, "telemetry.distro.name", AT_STR("libautotrace"));
 	at_resource_set(&b->r, "telemetry.distro.version", AT_STR(AUTOTRACE_VERSION));
-	set_instance(&b->r);
-	at_detect_all(&d);
+	set_instance(&b->r, user->instance);
+	return b;
+}
+
+/* What the user said, above all else. False: a list does not decode. */
+static bool finish(struct block *b, const struct at_resource_user *user)
+{
+	char *scratch = b->text + b->room;
 	bool ok = set_list(&b->r, user->injected, scratch);
 	ok &= set_list(&b->r, user->attributes, scratch);
 	at_resource_set(&b->r, "service.name", user->service_name);
-	*ret_bad = !ok;
+	return ok;
+}
+
+struct at_resource *at_resource_build(const struct at_resource_user *user, bool *ret_bad)
+{
+	struct block *b = begin(user);
+	if (!b)
+		return NULL;
+	struct at_detect d = {.root = "", .command = user->command, .into = &b->r};
+	at_detect_all(&d);
+	*ret_bad = !finish(b, user);
 	return &b->r;
+}
+
+struct at_resource *at_resource_outline(const struct at_resource_user *user, int64_t pid,
+					struct at_str executable)
+{
+	struct block *b = begin(user);
+	if (!b)
+		return NULL;
+	struct at_detect d = {.root = "", .into = &b->r};
+	at_resource_set_int(&b->r, "process.pid", pid);
+	at_detect_names(&d, executable);
+	at_resource_set(&b->r, "process.command", user->command);
+	finish(b, user);
+	return &b->r;
+}
+
+/* ---- packed: for each attribute this, the key, the text ---- */
+
+struct packed {
+	uint16_t key_n;  /* bytes of the key */
+	uint16_t is_int; /* 0 or 1 */
+	uint32_t text_n; /* bytes of the text */
+	int64_t i;       /* the value when is_int */
+};
+
+size_t at_resource_pack(const struct at_resource *r, char *dst, size_t room)
+{
+	size_t n = 0;
+	for (unsigned k = 0; k < r->count; k++) {
+		const struct at_resource_attr *a = &r->attr[k];
+		struct packed p = {.is_int = a->is_int, .i = a->is_int ? a->i : 0};
+		size_t text_n = a->is_int ? 0 : a->str.n;
+		if (a->key.n > UINT16_MAX || a->key.n > room || text_n > room ||
+		    sizeof(p) + a->key.n + text_n > room - n)
+			continue;
+		p.key_n = (uint16_t)a->key.n;
+		p.text_n = (uint32_t)text_n;
+		memcpy(dst + n, &p, sizeof(p));
+		memcpy(dst + n + sizeof(p), a->key.p, a->key.n);
+		if (text_n)
+			memcpy(dst + n + sizeof(p) + a->key.n, a->str.p, text_n);
+		n += sizeof(p) + a->key.n + text_n;
+	}
+	return n;
+}
+
+struct at_resource *at_resource_unpack(struct at_str packed)
+{
+	struct block *b = new_block(packed.n);
+	if (!b)
+		return NULL;
+	while (packed.n >= sizeof(struct packed) && b->r.count < AT_RESOURCE_MAX) {
+		struct at_resource_attr *a = &b->r.attr[b->r.count];
+		struct packed p;
+		memcpy(&p, packed.p, sizeof(p));
+		packed = at_str_from(packed, sizeof(p));
+		struct at_str key = at_str_head(packed, p.key_n);
+		struct at_str text = at_str_head(at_str_from(packed, p.key_n), p.text_n);
+		if (key.n == 0 || key.n != p.key_n || text.n != p.text_n || p.is_int > 1)
+			break;
+		packed = at_str_from(packed, key.n + text.n);
+		*a = (struct at_resource_attr){.is_int = p.is_int, .i = p.i};
+		keep(b, key, &a->key);
+		keep(b, text, &a->str);
+		b->r.count++;
+	}
+	if (packed.n == 0 && b->r.count)
+		return &b->r;
+	free(b);
+	return NULL;
 }
 
 void at_resource_free(struct at_resource *r)

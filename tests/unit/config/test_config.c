@@ -97,6 +97,8 @@ static const struct sample {
 	{"OTEL_SPAN_LINK_COUNT_LIMIT", "7", "0x7"},
 	{"OTEL_TRACES_EXPORTER", "console", "zipkin"},
 	{"AUTOTRACE_CONSOLE_FILE", "/tmp/spans", NULL},
+	{"AUTOTRACE_SPOOL_DIR", "/var/spool/autotrace", NULL},
+	{"AUTOTRACE_SPOOL_LIMIT", "64M", "many"},
 	{"OTEL_BSP_SCHEDULE_DELAY", "100", "1s"},
 	{"OTEL_BSP_EXPORT_TIMEOUT", "0",
 	 ""

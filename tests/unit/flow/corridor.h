@@ -64,6 +64,11 @@ void at_export_exit(unsigned timeout_ms)
 	(void)timeout_ms;
 }
 
+void at_export_exec(unsigned timeout_ms)
+{
+	(void)timeout_ms;
+}
+
 void at_export_fork_prepare(void)
 {
 }
