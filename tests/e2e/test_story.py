@@ -14,7 +14,9 @@ DEBUG = {"AUTOTRACE_LOG_LEVEL": "debug"}
 def story(text):
     """The lines without process id, ids of spans and ports."""
     lines = [line.split(": ", 2)[2] for line in text.splitlines() if line.startswith("autotrace: ")]
-    return [re.sub(r"\b[0-9a-f]{16}\b", "ID", re.sub(r"port \d+", "port N", re.sub(r"^fd \d+", "fd N", x))) for x in lines]
+    for pattern, instead in (r"\b[0-9a-f]{16}\b", "ID"), (r"port \d+", "port N"), (r"^fd \d+", "fd N"):
+        lines = [re.sub(pattern, instead, line) for line in lines]
+    return lines
 
 
 @pytest.fixture
