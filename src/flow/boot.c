@@ -28,18 +28,24 @@ static char arena[AT_CONFIG_ARENA]; /* text of the settings */
 static char command_text[256];      /* argv[0] as it was at the start, cut */
 static uint32_t *complaint;         /* 1: made; shared by fork; NULL: nothing to complain of */
 
+static uint32_t confined; /* the program filters its system calls: we make none (atomic) */
+
 static void before_fork(void)
 {
-	at_export_fork_prepare();
+	if (!__atomic_load_n(&confined, __ATOMIC_ACQUIRE))
+		at_export_fork_prepare();
 }
 
 static void after_fork_in_parent(void)
 {
-	at_export_fork_parent();
+	if (!__atomic_load_n(&confined, __ATOMIC_ACQUIRE))
+		at_export_fork_parent();
 }
 
 static void after_fork_in_child(void)
 {
+	if (__atomic_load_n(&confined, __ATOMIC_ACQUIRE))
+		return;
 	at_lock_after_fork();
 	at_entropy_after_fork();
 	at_exchange_after_fork();
@@ -149,6 +155,21 @@ void at_boot_end(bool ending)
 		at_export_exec(at_boot.config.exit_timeout_ms);
 	}
 	at_thread_leave();
+}
+
+void at_boot_confine(void)
+{
+	if (at_thread_pass())
+		return;
+	at_thread_enter();
+	at_export_exit(at_boot.config.exit_timeout_ms);
+	/* Never ended: the background thread waits for that, as for a fork, and calls nothing else.
+	 */
+	at_export_fork_prepare();
+	__atomic_store_n(&confined, 1, __ATOMIC_RELEASE);
+	at_board.state = "no longer: it filters its own system calls (seccomp)";
+	at_thread_leave();
+	__atomic_store_n(&at_thread_live, 0, __ATOMIC_RELEASE);
 }
 
 bool at_boot_flush(unsigned timeout_ms)

@@ -32,6 +32,12 @@ void at_boot_complain(void);
  * open when `ending`, then waits for delivery, at most the exit time-out. Any thread. */
 void at_boot_end(bool ending);
 
+/* The program is about to filter its own system calls (seccomp) and to allow those that it makes
+ * itself: ours would kill it. Delivers what is finished like at_boot_end, puts the background
+ * thread to rest, and from then on every hook passes straight through, here and in what is forked.
+ * Any thread; whether the filter is then accepted or not. */
+void at_boot_confine(void);
+
 /* Waits until what is finished is delivered, at most timeout_ms; false when time was up. */
 bool at_boot_flush(unsigned timeout_ms);
 

@@ -2,10 +2,12 @@
  * The first and the last of a process: constructor, destructor, the exit family, exec, threads.
  */
 #include <dlfcn.h>
+#include <linux/seccomp.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <sys/auxv.h>
+#include <sys/prctl.h>
 
 #include "autotrace.h"
 #include "flow/boot.h"
@@ -66,6 +68,25 @@ void at_hook_before_exec(void)
 {
 	int saved = errno;
 	at_boot_end(false);
+	errno = saved;
+}
+
+/* libseccomp asks what the kernel can do by calls that must fail: those change nothing. */
+void at_hook_before_seccomp(unsigned operation, unsigned flags, const void *filter)
+{
+	int saved = errno;
+	bool strict = operation == SECCOMP_SET_MODE_STRICT && !flags && !filter;
+	if (strict || (operation == SECCOMP_SET_MODE_FILTER && filter))
+		at_boot_confine();
+	errno = saved;
+}
+
+void at_hook_before_prctl(int option, unsigned long mode, const void *filter)
+{
+	int saved = errno;
+	if (option == PR_SET_SECCOMP &&
+	    (mode == SECCOMP_MODE_STRICT || (mode == SECCOMP_MODE_FILTER && filter)))
+		at_boot_confine();
 	errno = saved;
 }
 

@@ -1,6 +1,6 @@
 /*
  * The calls that C cannot interpose: vfork returns twice on one stack; dlopen and dlmopen look at
- * their caller; syscall and execl take any arguments. Each ends in a jump to the original, so its
+ * their caller; syscall, prctl and execl take any arguments. Each ends in a jump to the original, so its
  * caller stays its caller. x86-64, System V ABI.
  */
 	.text
@@ -51,7 +51,8 @@
 	popq %rdi
 	.endm
 
-/* libuv closes by syscall(); others accept so. Everything else goes straight on. */
+/* libuv closes by syscall(); others accept so, or filter their system calls. Everything else goes
+ * straight on. */
 ENTRY syscall
 	cmpq $3, %rdi
 	je 1f
@@ -59,7 +60,11 @@ ENTRY syscall
 	je 2f
 	cmpq $436, %rdi
 	je 3f
-	TAIL at_libc_syscall
+	cmpq $317, %rdi
+	je 4f
+	cmpq $157, %rdi
+	je 5f
+6:	TAIL at_libc_syscall
 1:	movq %rsi, %rdi
 	jmp at_hook_syscall_close
 2:	movq %rsi, %rdi
@@ -71,7 +76,31 @@ ENTRY syscall
 	movq %rdx, %rsi
 	movq %rcx, %rdx
 	jmp at_hook_syscall_close_range
+4:	SAVE
+	movq %rsi, %rdi
+	movq %rdx, %rsi
+	movq %rcx, %rdx
+	call at_hook_before_seccomp
+	RESTORE
+	jmp 6b
+5:	SAVE
+	movq %rsi, %rdi
+	movq %rdx, %rsi
+	movq %rcx, %rdx
+	call at_hook_before_prctl
+	RESTORE
+	jmp 6b
 END syscall
+
+/* Takes as many arguments as its first one says. */
+ENTRY prctl
+	cmpl $22, %edi
+	jne 1f
+	SAVE
+	call at_hook_before_prctl
+	RESTORE
+1:	TAIL at_libc_prctl
+END prctl
 
 /* RTLD_DEEPBIND would hide the library's calls from us. */
 ENTRY dlopen

@@ -11,6 +11,11 @@ long at_hook_syscall_close(long fd);
 long at_hook_syscall_accept4(long fd, struct sockaddr *addr, socklen_t *len, long flags);
 long at_hook_syscall_close_range(long first, long last, long flags);
 
+/* Before syscall(SYS_seccomp) and prctl(): when the program is about to filter its own system
+ * calls, we make none any more. The arguments are those of the call. */
+void at_hook_before_seccomp(unsigned operation, unsigned flags, const void *filter);
+void at_hook_before_prctl(int option, unsigned long mode, const void *filter);
+
 /* Before exec*: what is finished leaves, since the memory goes. */
 void at_hook_before_exec(void);
 
