@@ -20,6 +20,7 @@ RULES = (
     (r"(?<=:)\d{4,5}\b", "PORT"),
     (r"\btmp[a-z0-9_]{8}\b", "TMPNAME"),
     (r"@test_\d+_tmp\w*", "TMPNAME"),
+    (r"\bpsm_[0-9a-f]{8}\b", "TMPNAME"),
     (r"\btest_python_\w+", "TMPNAME"),
     (r"\b\d{4,}\b", "N"),
 )

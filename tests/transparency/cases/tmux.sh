@@ -56,7 +56,7 @@ client=$!
 started+=("$client")
 soon eval '[ "$(tm list-clients | wc -l)" = 1 ]'
 say attached "$(tm list-clients -F '#{client_session}')"
-tm detach-client -s main
+soon eval 'tm detach-client -s main; [ "$(tm list-clients | wc -l)" = 0 ]'
 wait "$client"
 say detached $?
 tm kill-window -t main:1
