@@ -66,16 +66,37 @@ void AT_HOOK(closefrom)(int first)
 	}
 }
 
-/* Targets of the syscall trampoline. */
+/* Targets of the syscall trampoline. close and accept4 of libc are cancellation points, syscall()
+ * is none: so the true call is syscall's. */
+
+static long by_syscall(long nr, long a, long b, long c, long d)
+{
+	if (!at_libc_syscall)
+		at_libc_resolve();
+	return ((long (*)(long, ...))at_libc_syscall)(nr, a, b, c, d);
+}
 
 long at_hook_syscall_close(long fd)
 {
-	return at_hook_close((int)fd);
+	if (!at_shore_pass((int)fd)) {
+		if (at_shore_hidden((int)fd))
+			return -1;
+		at_shore_closing((int)fd);
+	}
+	return by_syscall(SYS_close, fd, 0, 0, 0);
 }
 
 long at_hook_syscall_accept4(long fd, struct sockaddr *addr, socklen_t *len, long flags)
 {
-	return at_hook_accept4((int)fd, addr, len, (int)flags);
+	if (at_thread_pass())
+		return by_syscall(SYS_accept4, fd, (long)addr, (long)len, flags);
+	if (at_shore_hidden((int)fd))
+		return -1;
+	at_shore_accepting((int)fd);
+	long got = by_syscall(SYS_accept4, fd, (long)addr, (long)len, flags);
+	if (got >= 0)
+		at_shore_accepted((int)fd, (int)got);
+	return got;
 }
 
 long at_hook_syscall_close_range(long first, long last, long flags)

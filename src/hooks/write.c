@@ -2,10 +2,21 @@
  * Bytes that go out. A client's request head may leave with a header of ours: then flow makes the
  * call instead of the hook.
  */
+#include <limits.h>
+
 #include "hooks/hook.h"
 
 /* Flags with which the bytes are no part of the stream, or must stay where they are in memory. */
 #define UNTOUCHED (MSG_OOB | MSG_ZEROCOPY)
+
+/* The kernel's MSG_CMSG_COMPAT: send and sendto overlook it, sendmsg refuses it. */
+#define COMPAT 0x80000000u
+
+/* Bytes that leave as they are: what we owe must leave before them. False: it could not yet. */
+static bool may_leave(int fd, int flags)
+{
+	return !(flags & UNTOUCHED) || at_shore_flush_own(fd);
+}
 
 ssize_t AT_HOOK(write)(int fd, const void *buf, size_t n)
 {
@@ -35,13 +46,15 @@ ssize_t AT_HOOK(writev)(int fd, const struct iovec *iov, int count)
 
 ssize_t AT_HOOK(send)(int fd, const void *buf, size_t n, int flags)
 {
-	if (at_shore_pass(fd) || (flags & MSG_OOB))
+	if (at_shore_pass(fd))
 		return at_libc.send(fd, buf, n, flags);
-	if (at_shore_hidden(fd))
+	if (at_shore_hidden(fd) || !may_leave(fd, flags))
 		return -1;
+	if (flags & MSG_OOB)
+		return at_libc.send(fd, buf, n, flags);
 	struct iovec iov = {(void *)buf, n};
 	struct at_edits *edits = flags & UNTOUCHED ? NULL : at_shore_plan(fd, &iov);
-	ssize_t rc = edits ? at_shore_send(fd, &iov, 1, NULL, flags, edits)
+	ssize_t rc = edits ? at_shore_send(fd, &iov, 1, NULL, flags & (int)~COMPAT, edits)
 			   : at_libc.send(fd, buf, n, flags);
 	at_shore_wrote(fd, &iov, 1, rc);
 	return rc;
@@ -50,14 +63,17 @@ ssize_t AT_HOOK(send)(int fd, const void *buf, size_t n, int flags)
 ssize_t AT_HOOK(sendto)(int fd, const void *buf, size_t n, int flags, const struct sockaddr *addr,
 			socklen_t len)
 {
-	if (at_shore_pass(fd) || (flags & MSG_OOB))
+	/* An address longer than any is an error here, and cut by sendmsg. */
+	if (at_shore_pass(fd) || (addr && len > sizeof(struct sockaddr_storage)))
 		return at_libc.sendto(fd, buf, n, flags, addr, len);
-	if (at_shore_hidden(fd))
+	if (at_shore_hidden(fd) || !may_leave(fd, flags))
 		return -1;
+	if (flags & MSG_OOB)
+		return at_libc.sendto(fd, buf, n, flags, addr, len);
 	struct iovec iov = {(void *)buf, n};
 	struct msghdr base = {.msg_name = (void *)addr, .msg_namelen = len};
 	struct at_edits *edits = flags & UNTOUCHED ? NULL : at_shore_plan(fd, &iov);
-	ssize_t rc = edits ? at_shore_send(fd, &iov, 1, &base, flags, edits)
+	ssize_t rc = edits ? at_shore_send(fd, &iov, 1, &base, flags & (int)~COMPAT, edits)
 			   : at_libc.sendto(fd, buf, n, flags, addr, len);
 	at_shore_wrote(fd, &iov, 1, rc);
 	return rc;
@@ -65,10 +81,12 @@ ssize_t AT_HOOK(sendto)(int fd, const void *buf, size_t n, int flags, const stru
 
 ssize_t AT_HOOK(sendmsg)(int fd, const struct msghdr *msg, int flags)
 {
-	if (at_shore_pass(fd) || (flags & MSG_OOB))
+	if (at_shore_pass(fd))
 		return at_libc.sendmsg(fd, msg, flags);
-	if (at_shore_hidden(fd))
+	if (at_shore_hidden(fd) || !may_leave(fd, flags))
 		return -1;
+	if (flags & MSG_OOB)
+		return at_libc.sendmsg(fd, msg, flags);
 	struct at_edits *edits = flags & UNTOUCHED ? NULL : at_shore_plan_message(fd, msg);
 	ssize_t rc = edits ? at_shore_send(fd, msg->msg_iov, msg->msg_iovlen, msg, flags, edits)
 			   : at_libc.sendmsg(fd, msg, flags);
@@ -98,17 +116,23 @@ static int send_one(int fd, struct mmsghdr *m, int flags, bool *ret_whole)
 /* One by one, as the kernel does it: what the second one is depends on the first. */
 int AT_HOOK(sendmmsg)(int fd, struct mmsghdr *msgs, unsigned count, int flags)
 {
-	if (at_shore_pass(fd) || count == 0 || (flags & MSG_OOB))
+	int saved = errno;
+	if (at_shore_pass(fd) || count == 0)
 		return at_libc.sendmmsg(fd, msgs, count, flags);
-	if (at_shore_hidden(fd))
+	if (at_shore_hidden(fd) || !may_leave(fd, flags))
 		return -1;
+	if (flags & MSG_OOB)
+		return at_libc.sendmmsg(fd, msgs, count, flags);
 	unsigned done = 0;
 	bool whole = true;
-	while (done < count && whole) {
+	while (done < count && done < IOV_MAX && whole) {
 		if (send_one(fd, &msgs[done], flags, &whole) < 0)
-			return done ? (int)done : -1;
+			break;
 		done++;
 	}
+	if (!done)
+		return -1;
+	errno = saved;
 	return (int)done;
 }
 
