@@ -60,7 +60,9 @@ VIEW_LIB   := $(BUILD)/view.a
 PROGRAMS   := $(if $(wildcard src/cli/main.c),$(BUILD)/autotrace) \
 	$(if $(wildcard src/view/main.c),$(BUILD)/autotrace-view)
 UNIT       := $(patsubst tests/unit/%.c,$(BUILD)/tests/unit/%,$(wildcard tests/unit/*/test_*.c))
-HELPERS    := $(patsubst tests/programs/%.c,$(BUILD)/tests/programs/%,$(wildcard tests/programs/*.c))
+HELPERS    := $(patsubst tests/programs/%.c,$(BUILD)/tests/programs/%,$(wildcard tests/programs/*.c)) \
+	$(BUILD)/tests/hooks/hooks
+HOOK_TESTS := $(patsubst tests/hooks/%.c,$(BUILD)/tests/hooks/%.o,$(wildcard tests/hooks/*.c))
 BENCHES    := $(patsubst tests/bench/%.c,$(BUILD)/tests/bench/%,$(wildcard tests/bench/*.c))
 FUZZERS    := $(patsubst tests/fuzz/%.c,$(BUILD)/tests/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 CALLS      := src/libc/calls.def
@@ -177,6 +179,15 @@ $(BUILD)/tests/programs/%: tests/programs/%.c | $(DEPS)
 	$(say) CC $<
 	$(Q)$(COMPILE) -o $@ $< $(PARTS) $(LDFLAGS)
 
+# Every row of calls.def refers to its test: without one this does not link.
+$(BUILD)/tests/hooks/%.o: tests/hooks/%.c | $(DEPS)
+	@mkdir -p $(@D)
+	$(say) CC $<
+	$(Q)$(COMPILE) -Itests -c -o $@ $<
+$(BUILD)/tests/hooks/hooks: $(HOOK_TESTS)
+	$(say) LINK $@
+	$(Q)$(CC) $(CODEGEN) -pthread -o $@ $^ $(LDFLAGS)
+
 $(BUILD)/tests/bench/%: tests/bench/%.c $(BUILD)/core.a $(BUILD)/libbundle.a | $(GEN_H) $(DEPS)
 	@mkdir -p $(@D)
 	$(say) CC $<
@@ -194,7 +205,7 @@ $(addprefix $(BUILD)/.deps-,test check demo bench transparency): $(BUILD)/.deps-
 	@touch $@
 
 -include $(patsubst %.o,%.d,$(CORE_OBJ) $(SO_OBJ) $(CLI_OBJ) $(VIEW_OBJ))
--include $(addsuffix .d,$(UNIT) $(HELPERS) $(BENCHES) $(FUZZERS))
+-include $(addsuffix .d,$(UNIT) $(HELPERS) $(BENCHES) $(FUZZERS)) $(HOOK_TESTS:.o=.d)
 
 test-programs: $(UNIT) $(HELPERS) $(BENCHES)
 run_unit = scripts/run-unit $(UNIT)
@@ -204,6 +215,8 @@ unit: $(UNIT) ## run the unit tests
 	$(Q)$(run_unit)
 e2e: all $(HELPERS) | $(BUILD)/.deps-test ## run the end-to-end tests
 	$(Q)$(run_e2e)
+hooks: all $(HELPERS) | $(BUILD)/.deps-test ## run the tests of the interposed calls alone
+	$(Q)$(run_e2e) -k test_hooks
 test: all $(UNIT) $(HELPERS) | $(BUILD)/.deps-test ## run all tests
 	$(Q)failed=0; $(run_unit) || failed=1; $(run_e2e) || failed=1; exit $$failed
 
@@ -239,7 +252,7 @@ transparency-quick: all | $(BUILD)/.deps-transparency ## the part of it that tak
 demo: all | $(BUILD)/.deps-demo ## nginx, gunicorn and Flask under the preload, and the trace they make
 	$(Q)BUILD_DIR=$(abspath $(BUILD)) examples/demo/run
 
-lint: all core $(call objects,hooks) | $(BUILD)/.deps-check ## layers, symbols, format, clang-tidy, cppcheck
+lint: all core $(call objects,hooks) $(BUILD)/tests/hooks/hooks | $(BUILD)/.deps-check ## layers, symbols, format, clang-tidy, cppcheck
 	$(Q)BUILD=$(BUILD) BUNDLE=$(BUNDLE) scripts/lint
 
 # ---- install ---------------------------------------------------------------
@@ -261,5 +274,5 @@ distclean: ## remove the build directory and the bundle
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-.PHONY: all lib core bundle programs test-programs unit e2e test check-asan check-ubsan check-tsan fuzz fuzz-run \
+.PHONY: all lib core bundle programs test-programs unit e2e hooks test check-asan check-ubsan check-tsan fuzz fuzz-run \
 	bench bench-record million soak transparency transparency-quick demo lint install uninstall clean distclean help
