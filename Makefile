@@ -61,7 +61,7 @@ PROGRAMS   := $(if $(wildcard src/cli/main.c),$(BUILD)/autotrace) \
 	$(if $(wildcard src/view/main.c),$(BUILD)/autotrace-view)
 UNIT       := $(patsubst tests/unit/%.c,$(BUILD)/tests/unit/%,$(wildcard tests/unit/*/test_*.c))
 HELPERS    := $(patsubst tests/programs/%.c,$(BUILD)/tests/programs/%,$(wildcard tests/programs/*.c)) \
-	$(BUILD)/tests/hooks/hooks
+	$(BUILD)/tests/hooks/hooks $(BUILD)/tests/hooks/deep.so
 HOOK_TESTS := $(patsubst tests/hooks/%.c,$(BUILD)/tests/hooks/%.o,$(wildcard tests/hooks/*.c))
 BENCHES    := $(patsubst tests/bench/%.c,$(BUILD)/tests/bench/%,$(wildcard tests/bench/*.c))
 FUZZERS    := $(patsubst tests/fuzz/%.c,$(BUILD)/tests/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
@@ -187,6 +187,11 @@ $(BUILD)/tests/hooks/%.o: tests/hooks/%.c | $(DEPS)
 $(BUILD)/tests/hooks/hooks: $(HOOK_TESTS)
 	$(say) LINK $@
 	$(Q)$(CC) $(CODEGEN) -pthread -o $@ $^ $(LDFLAGS)
+
+$(BUILD)/tests/hooks/deep.so: tests/hooks/deep/deep.c | $(DEPS)
+	@mkdir -p $(@D)
+	$(say) LINK $@
+	$(Q)$(COMPILE) -fPIC -shared -o $@ $< $(LDFLAGS)
 
 $(BUILD)/tests/bench/%: tests/bench/%.c $(BUILD)/core.a $(BUILD)/libbundle.a | $(GEN_H) $(DEPS)
 	@mkdir -p $(@D)

@@ -97,6 +97,16 @@ ssize_t AT_HOOK(__recvfrom_chk)(int fd, void *buf, size_t n, size_t room, int fl
 	return rc;
 }
 
+static void tell_message(int fd, const struct msghdr *msg, ssize_t rc, int flags)
+{
+	if (at_shore_pass(fd) || (flags & NO_DATA))
+		return;
+	if (flags & MSG_TRUNC)
+		at_shore_read_unseen(fd, rc);
+	else
+		at_shore_read(fd, rc >= 0 ? msg->msg_iov : NULL, rc >= 0 ? msg->msg_iovlen : 0, rc);
+}
+
 /* A datagram socket is boring for its bytes, but descriptors may come with any message. */
 ssize_t AT_HOOK(recvmsg)(int fd, struct msghdr *msg, int flags)
 {
@@ -107,12 +117,7 @@ ssize_t AT_HOOK(recvmsg)(int fd, struct msghdr *msg, int flags)
 	ssize_t rc = at_libc.recvmsg(fd, msg, flags);
 	if (rc >= 0)
 		at_shore_received(msg);
-	if (at_shore_pass(fd) || (flags & NO_DATA))
-		return rc;
-	if (flags & MSG_TRUNC)
-		at_shore_read_unseen(fd, rc);
-	else
-		at_shore_read(fd, rc >= 0 ? msg->msg_iov : NULL, rc >= 0 ? msg->msg_iovlen : 0, rc);
+	tell_message(fd, msg, rc, flags);
 	return rc;
 }
 
@@ -124,11 +129,11 @@ int AT_HOOK(recvmmsg)(int fd, struct mmsghdr *msgs, unsigned count, int flags,
 	if (at_shore_hidden(fd))
 		return -1;
 	int rc = at_libc.recvmmsg(fd, msgs, count, flags, timeout);
+	if (rc < 0)
+		tell_message(fd, NULL, rc, flags);
 	for (int i = 0; i < rc; i++) {
 		at_shore_received(&msgs[i].msg_hdr);
-		if (!at_shore_pass(fd) && !(flags & NO_DATA))
-			at_shore_read(fd, msgs[i].msg_hdr.msg_iov, msgs[i].msg_hdr.msg_iovlen,
-				      msgs[i].msg_len);
+		tell_message(fd, &msgs[i].msg_hdr, msgs[i].msg_len, flags);
 	}
 	return rc;
 }

@@ -4,13 +4,16 @@ build/tests/hooks/hooks has a test for each row of libc/calls.def. It says itsel
 prints what did: the same with and without us. The other programs are the ones that make life hard for a guest.
 """
 
+import contextlib
 import difflib
+import itertools
 import re
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from rig import BUILD, LIBRARY, Collector, environment
+from rig import BUILD, LIBRARY, Collector, environment, until
 
 PROGRAMS = BUILD / "tests/programs"
 HOOKS = BUILD / "tests/hooks/hooks"
@@ -54,9 +57,12 @@ def collector(tmp_path_factory):
 
 def difference(plain, ours):
     """What differs in exit code, transcript and stderr; empty when all is the same."""
+    if plain == ours:
+        return ""
     lines = [one.splitlines() for one in (plain[1], ours[1])]
-    text = "\n".join(difflib.unified_diff(*lines, "alone", "traced", lineterm="", n=6))
-    return text or ("" if ours == plain else f"alone: {plain[0]} {plain[2]}\ntraced: {ours[0]} {ours[2]}")
+    text = itertools.islice(difflib.unified_diff(*lines, "alone", "traced", lineterm="", n=6), 60)
+    ends = (f"{how}: exit code {one[0]} {one[2][:2000]}" for how, one in (("alone", plain), ("traced", ours)))
+    return "\n".join([*text, *ends])
 
 
 def compare(row, **settings):
@@ -64,7 +70,9 @@ def compare(row, **settings):
     for _ in range(3):
         alone, ours = begin([HOOKS, row]), begin([HOOKS, row], LIBRARY, **settings)
         plain, ours = result_of(alone), result_of(ours)
-        found = difference(plain, ours) if plain[0] == 0 and plain[1] and not plain[2] else f"it fails alone: {plain}"
+        found = difference(plain, ours)
+        if plain[0] != 0 or not plain[1] or plain[2]:
+            found = f"it fails alone: {plain[0]} {plain[2][:2000]}"
         if not found:
             return
         print(found)
@@ -86,6 +94,40 @@ def test_a_call_does_what_it_did(collector, row):
 def test_calls_do_what_they_did_when_switched_off():
     for row in ("read", "sendmsg", "close_range", "vfork", "syscall"):
         compare(row, AUTOTRACE_DISABLED="true")
+
+
+def key(span):
+    """As span_hook_NAME announces it."""
+    path = span.attrs.get("url.path") or re.sub(r"^http://[^/]*", "", span.attrs.get("url.full", "-"))
+    parent = "child" if span.parent else "root"
+    return f"{span.kind} {path} {span.code or 0} {span.error or '-'} {parent}"
+
+
+def observe(row, endpoint):
+    """Plays the row's scene; returns the spans it says must arrive."""
+    settings = {"OTEL_EXPORTER_OTLP_ENDPOINT": endpoint, "OTEL_BSP_SCHEDULE_DELAY": 60000}
+    settings |= {"OTEL_SERVICE_NAME": f"hook.{row}", "AUTOTRACE_EXIT_TIMEOUT": 5000}
+    code, out, err = run([HOOKS, "span", row], LIBRARY, HOOKS_TRACED=1, **settings)
+    assert (code, err) == (0, ""), (row, code, err)
+    return sorted(re.findall(r"^(?:server|client) .*", out, re.M))
+
+
+def test_each_hook_observes(collector):
+    """A scene for each row in which it alone does what makes a span, or gives a span its parent."""
+    with ThreadPoolExecutor(4) as pool:
+        wanted = dict(zip(rows(), pool.map(observe, rows(), itertools.repeat(collector.endpoint)), strict=True))
+    assert all(wanted.values())
+    came = {row: [] for row in wanted}
+
+    def whole():
+        spans = [s for s in collector.all() if s.service.startswith("hook.")]
+        came.update({row: sorted(key(s) for s in spans if s.service == f"hook.{row}") for row in wanted})
+        return all(len(came[row]) >= len(wanted[row]) for row in wanted)
+
+    with contextlib.suppress(AssertionError):
+        until(whole, 5)
+    different = [f"{row}: {came[row]}, not {wanted[row]}" for row in wanted if came[row] != wanted[row]]
+    assert not different, "\n".join(different)
 
 
 # ---- rough treatment ----

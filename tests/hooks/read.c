@@ -257,6 +257,19 @@ static void play_flags(struct ends *e, void *arg)
 	ERR(EINVAL, r->in(e->fd, (char[1]){0}, 1, MSG_OOB));
 }
 
+/* The first bytes of all are thrown away by TCP, unread, into a buffer that is none. */
+static void play_discard(struct ends *e, void *arg)
+{
+	const struct reader *r = arg;
+	ready_to_hear(e);
+	peer_say(e, heard(e));
+	if (e->kind <= TCP6)
+		IS(9, r->in(e->fd, unreadable(), 9, MSG_TRUNC));
+	else
+		ERR(EFAULT, r->in(e->fd, unreadable(), 9, MSG_TRUNC));
+	take(r, e->fd, ROOM - 1, 0);
+}
+
 /* Datagrams: longer than the room, of no length, and none. */
 static void datagrams(const struct reader *r)
 {
@@ -291,6 +304,8 @@ static void reading(const struct reader *r)
 	if (r->flags) {
 		say("---- flags");
 		each_scene(play_flags, (void *)r);
+		say("---- discarded");
+		each_scene(play_discard, (void *)r);
 	}
 	datagrams(r);
 }
