@@ -226,17 +226,16 @@ static void play_squeezed(struct ends *e, void *arg)
 	check(parts > 0 || !injects(), "parts", __FILE__, __LINE__);
 }
 
-/* A buffer that is full, also when all that is under way has arrived. */
-static void fill(const struct writer *w, struct ends *e)
+/* The call until it fails, and how it does: what is under way makes room for a while. */
+static void in_the_end(const struct writer *w, struct ends *e, size_t n, int flags, int error)
 {
 	static char block[100000];
-	small_buffers(e);
-	nonblocking(e->fd, true);
-	while (w->out(e->fd, block, sizeof(block), 0) > 0)
-		;
-	for (int full = 0; full < 3; pause_ms(1))
-		full = w->out(e->fd, block, 1, 0) > 0 ? 0 : full + 1;
-	nonblocking(e->fd, false);
+	ssize_t rc;
+	do {
+		errno = UNTOUCHED;
+		rc = w->out(e->fd, block, n, flags);
+	} while (rc > 0);
+	check_call("in the end", rc, -1, error, __FILE__, __LINE__);
 }
 
 static void play_waiting(struct ends *e, void *arg)
@@ -246,18 +245,18 @@ static void play_waiting(struct ends *e, void *arg)
 	struct timeval soon = {0, 2000};
 	ready_to_speak(e);
 	IS((long)strlen(text), w->out(e->fd, text, strlen(text), 0));
-	fill(w, e);
+	small_buffers(e);
 	nonblocking(e->fd, true);
-	ERR(EAGAIN, w->out(e->fd, text, strlen(text), 0));
-	ERR(EAGAIN, w->out(e->fd, "x", 1, 0));
+	in_the_end(w, e, 100000, 0, EAGAIN);
+	in_the_end(w, e, 1, 0, EAGAIN);
 	nonblocking(e->fd, false);
 	if (w->flags)
-		ERR(EAGAIN, w->out(e->fd, "x", 1, MSG_DONTWAIT));
+		in_the_end(w, e, 100, MSG_DONTWAIT, EAGAIN);
 	interrupt_soon();
-	ERR(EINTR, w->out(e->fd, text, strlen(text), 0));
+	in_the_end(w, e, 100, 0, EINTR);
 	calm();
 	setsockopt(e->fd, SOL_SOCKET, SO_SNDTIMEO, &soon, sizeof(soon));
-	ERR(EAGAIN, w->out(e->fd, text, strlen(text), 0));
+	in_the_end(w, e, 100, 0, EAGAIN);
 }
 
 static void play_broken(struct ends *e, void *arg)
