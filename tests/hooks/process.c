@@ -3,6 +3,8 @@
  */
 #include <dlfcn.h>
 #include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
@@ -11,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -402,3 +405,36 @@ EXEC(execveat, execveat(bin, "sh", sh_args, kept, 0),
      ERR(EBADF, execveat(NO_FD, "sh", echo_args, kept, 0)),
      ERR(EINVAL, execveat(bin, "sh", echo_args, kept, 0x70000)),
      ERR(EFAULT, execveat(bin, nowhere, echo_args, kept, 0)))
+
+/* ---- prctl ---- */
+
+/* A filter that forbids nothing. */
+static void filtered(void *unused)
+{
+	struct sock_filter allow = {BPF_RET | BPF_K, 0, 0, SECCOMP_RET_ALLOW};
+	struct sock_fprog all = {1, &allow};
+	struct ends e = in_the_middle();
+	(void)unused;
+	IS(0, prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0));
+	IS(0, prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &all));
+	IS(2, prctl(PR_GET_SECCOMP));
+	still_there(&e);
+	part(&e);
+	fflush(stdout);
+	RAW(SYS_exit_group, failures() ? 1 : 0);
+}
+
+void test_hook_prctl(void)
+{
+	char name[16] = "";
+	IS(0, prctl(PR_SET_NAME, "hooks-prctl"));
+	IS(0, prctl(PR_GET_NAME, name));
+	CHECK(strcmp(name, "hooks-prctl") == 0);
+	IS(0, prctl(PR_SET_DUMPABLE, 1, 0, 0, 0));
+	IS(1, prctl(PR_GET_DUMPABLE));
+	ERR(EINVAL, prctl(99999, 1, 2, 3, 4));
+	ERR(EFAULT, prctl(PR_GET_NAME, nowhere));
+	ERR(EFAULT, prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, null));
+	ERR(EINVAL, prctl(PR_SET_SECCOMP, 77, null));
+	in_child("one with a filter", filtered, NULL);
+}

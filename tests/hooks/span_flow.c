@@ -5,12 +5,15 @@
 
 #include <dlfcn.h>
 #include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/prctl.h>
 #include <sys/select.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -309,3 +312,18 @@ EXEC(execlp, unsetenv("LD_PRELOAD"); execlp("true", "true", (char *)NULL))
 EXEC(execle, execle("/bin/true", "true", (char *)NULL, no_env))
 EXEC(fexecve, fexecve(open("/bin/true", O_PATH), no_args, no_env))
 EXEC(execveat, execveat(-1, "/bin/true", no_args, no_env, 0))
+
+/* What is finished before the program filters its own calls is told; what comes after is not. */
+void span_hook_prctl(void)
+{
+	struct sock_filter allow = {BPF_RET | BPF_K, 0, 0, SECCOMP_RET_ALLOW};
+	struct sock_fprog all = {1, &allow};
+	struct ends e = span_asked("/before"), late = span_asked("/unanswered");
+	char answer[100];
+	span_answers(&e, "/before");
+	must(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0, "no new privileges");
+	must(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &all) == 0, "a filter");
+	span_all(write(late.fd, span_ok, strlen(span_ok)), strlen(span_ok));
+	span_all((ssize_t)peer_drain(&late, strlen(span_ok), answer, sizeof(answer), NULL),
+		 strlen(span_ok));
+}
