@@ -16,13 +16,15 @@
 
 static struct at_health health;
 static bool exiting;
-static int said; /* reading end of what is written to stderr */
+static int said;  /* reading end of what is written to stderr */
+static int saved; /* the true stderr */
 
 static int begin(void **state)
 {
 	int ends[2];
 	(void)state;
-	if (pipe(ends) || dup2(ends[1], 2) != 2)
+	saved = dup(2);
+	if (saved < 0 || pipe(ends) || dup2(ends[1], 2) != 2)
 		return -1;
 	close(ends[1]);
 	said = ends[0];
@@ -50,6 +52,8 @@ static int end(void **state)
 {
 	(void)state;
 	close(said);
+	dup2(saved, 2);
+	close(saved);
 	return 0;
 }
 
