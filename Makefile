@@ -257,6 +257,9 @@ transparency-quick: all | $(BUILD)/.deps-transparency ## the part of it that tak
 demo: all | $(BUILD)/.deps-demo ## nginx, gunicorn and Flask under the preload, and the trace they make
 	$(Q)BUILD_DIR=$(abspath $(BUILD)) examples/demo/run
 
+spool-kill: all $(HELPERS) | $(BUILD)/.deps-test ## 1,000 rounds of SIGKILL under load: each finished span is delivered
+	$(Q)BUILD_DIR=$(abspath $(BUILD)) $(PYTHON) tests/spool/kill.py 1000
+
 lint: all core $(call objects,hooks) $(BUILD)/tests/hooks/hooks | $(BUILD)/.deps-check ## layers, symbols, format, clang-tidy, cppcheck
 	$(Q)BUILD=$(BUILD) BUNDLE=$(BUNDLE) scripts/lint
 
@@ -280,4 +283,5 @@ help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: all lib core bundle programs test-programs unit e2e hooks test check-asan check-ubsan check-tsan fuzz fuzz-run \
-	bench bench-record million soak transparency transparency-quick demo lint install uninstall clean distclean help
+	bench bench-record million soak transparency transparency-quick demo spool-kill lint install uninstall clean \
+	distclean help

@@ -265,24 +265,24 @@ size_t at_resource_pack(const struct at_resource *r, char *dst, size_t room)
 struct at_resource *at_resource_unpack(struct at_str packed)
 {
 	struct block *b = new_block(packed.n);
+	bool good = true;
 	if (!b)
 		return NULL;
-	while (packed.n >= sizeof(struct packed) && b->r.count < AT_RESOURCE_MAX) {
+	while (good && packed.n >= sizeof(struct packed) && b->r.count < AT_RESOURCE_MAX) {
 		struct at_resource_attr *a = &b->r.attr[b->r.count];
 		struct packed p;
 		memcpy(&p, packed.p, sizeof(p));
 		packed = at_str_from(packed, sizeof(p));
 		struct at_str key = at_str_head(packed, p.key_n);
 		struct at_str text = at_str_head(at_str_from(packed, p.key_n), p.text_n);
-		if (key.n == 0 || key.n != p.key_n || text.n != p.text_n || p.is_int > 1)
-			break;
+		good = key.n && key.n == p.key_n && text.n == p.text_n && p.is_int <= 1;
 		packed = at_str_from(packed, key.n + text.n);
 		*a = (struct at_resource_attr){.is_int = p.is_int, .i = p.i};
 		keep(b, key, &a->key);
 		keep(b, text, &a->str);
 		b->r.count++;
 	}
-	if (packed.n == 0 && b->r.count)
+	if (good && packed.n == 0 && b->r.count)
 		return &b->r;
 	free(b);
 	return NULL;

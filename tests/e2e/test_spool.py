@@ -102,6 +102,7 @@ def test_nginx_worker_killed(rig, spool):
         for name in names:
             wire.ask(name)
         (path,) = files(spool)
+        until(lambda: len(look_into(path)[0]) == len(names), what="the last span")
         os.kill(int(path.name.split("-")[0]), signal.SIGKILL)
     until(lambda: ask_or_none(server.port), what="the next worker")
     server.stop()

@@ -249,6 +249,55 @@ static void corruption_is_found_and_ends_it(void **state)
 	at_fault_word = 0;
 }
 
+/* The consumer reads ahead of what it gives back. */
+static void passed_records_stay_until_they_are_given(void **state)
+{
+	struct at_ring r;
+	uint64_t end[3];
+	size_t got;
+	(void)state;
+	assert_true(at_ring_init(&r, 4096, 1000));
+	for (int round = 0; round < 100; round++) {
+		for (unsigned char k = 0; k < 3; k++)
+			assert_true(put(&r, 300, k));
+		for (unsigned char k = 0; k < 3; k++) {
+			const unsigned char *p = at_ring_peek(&r, &got);
+			assert_non_null(p);
+			assert_int_equal(p[0], k);
+			at_ring_pass(&r);
+			end[k] = r.read;
+		}
+		assert_null(at_ring_peek(&r, &got));
+		assert_int_equal(at_ring_count(&r), 3);
+		assert_int_equal(at_ring_wipe(&r, end[1]), 2);
+		assert_int_equal(at_ring_count(&r), 3);
+		at_ring_give(&r, end[1], 2);
+		assert_int_equal(at_ring_count(&r), 1);
+		at_ring_give(&r, end[2], at_ring_wipe(&r, end[2]));
+		assert_int_equal(at_ring_count(&r), 0);
+	}
+	for (size_t i = 0; i < r.size; i++)
+		assert_int_equal(r.mem[i], 0);
+}
+
+static void positions_go_on_for_ever(void **state)
+{
+	struct at_ring r;
+	uint64_t position = 0;
+	size_t got;
+	(void)state;
+	assert_true(at_ring_init(&r, 4096, 1000));
+	for (int i = 0; i < 1000; i++) {
+		char *p = at_ring_reserve(&r, 48);
+		assert_int_equal(at_ring_position(&r, p), position);
+		memset(p, 1, 48);
+		at_ring_commit(&r, p);
+		assert_non_null(at_ring_peek(&r, &got));
+		at_ring_release(&r);
+		position += at_ring_bytes(48);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -257,6 +306,8 @@ int main(void)
 		cmocka_unit_test(full_refuses_the_new_one_and_loses_none),
 		cmocka_unit_test(records_are_counted_too),
 		cmocka_unit_test(an_unfinished_record_holds_back_the_ones_behind),
+		cmocka_unit_test(passed_records_stay_until_they_are_given),
+		cmocka_unit_test(positions_go_on_for_ever),
 		cmocka_unit_test(reset_forgets_and_works_again),
 		cmocka_unit_test(producers_and_a_signal_handler_lose_nothing),
 	};

@@ -247,6 +247,47 @@ static void test_nothing_but_refused(void **state)
 	assert_int_equal(lane.settled, position);
 }
 
+/* With a spool, what fails for now is sent again until it is there … */
+static void test_kept(void **state)
+{
+	bool exiting = false;
+	(void)state;
+	lane.keep = true;
+	lane.exiting = &exiting;
+	fake.as = (struct at_result){.failed = 4, .again = true};
+	add(4, 0);
+	for (unsigned i = 1; i < 5; i++) {
+		at_lane_step(&lane, i, false, position);
+		assert_int_equal(fake.sends, i);
+		assert_int_equal(lane.settled, 0);
+	}
+	fake.as = (struct at_result){0};
+	at_lane_step(&lane, 9, false, position);
+	assert_int_equal(lane.totals.delivered, 4);
+	assert_int_equal(lane.totals.failed, 0);
+	assert_int_equal(lane.settled, position);
+}
+
+/* … but not while the program ends. What fails for good is given up either way. */
+static void test_parked(void **state)
+{
+	bool exiting = true;
+	(void)state;
+	lane.keep = true;
+	lane.exiting = &exiting;
+	fake.as = (struct at_result){.failed = 4};
+	add(4, 0);
+	at_lane_step(&lane, 1, true, position);
+	assert_int_equal(lane.totals.failed, 4);
+	fake.as.again = true;
+	add(4, 0);
+	at_lane_step(&lane, 1, true, position);
+	at_lane_step(&lane, 2, true, position);
+	assert_int_equal(fake.sends, 2);
+	assert_true(lane.parked && at_lane_next(&lane) == UINT64_MAX);
+	assert_int_equal(lane.totals.failed, 4);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -259,6 +300,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_settled, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_span_that_cannot_be_encoded, set_up,
 						tear_down),
+		cmocka_unit_test_setup_teardown(test_kept, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_parked, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_nothing_but_refused, set_up, tear_down),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -184,6 +184,58 @@ static void very_many_and_very_long_ones(void **state)
 	at_resource_free(r);
 }
 
+static void packed_and_unpacked(void **state)
+{
+	static char packed[65536];
+	bool bad;
+	(void)state;
+	struct at_resource *r = build("shop", "team=blue", NULL, &bad);
+	size_t n = at_resource_pack(r, packed, sizeof(packed));
+	struct at_resource *back = at_resource_unpack(at_str(packed, n));
+	assert_non_null(back);
+	assert_int_equal(back->count, r->count);
+	for (unsigned i = 0; i < r->count; i++) {
+		assert_true(at_str_eq(back->attr[i].key, r->attr[i].key));
+		assert_int_equal(back->attr[i].is_int, r->attr[i].is_int);
+		if (r->attr[i].is_int)
+			assert_int_equal(back->attr[i].i, r->attr[i].i);
+		else
+			assert_true(at_str_eq(back->attr[i].str, r->attr[i].str));
+	}
+	at_resource_free(back);
+	/* What does not fit is left out whole; what was cut is refused. */
+	for (size_t room = 0; room < n; room++) {
+		size_t part = at_resource_pack(r, packed, room);
+		back = at_resource_unpack(at_str(packed, part));
+		assert_true(part <= room && (back != NULL) == (part != 0));
+		at_resource_free(back);
+	}
+	n = at_resource_pack(r, packed, sizeof(packed));
+	for (size_t cut = 1; cut < 16; cut++)
+		assert_null(at_resource_unpack(at_str(packed, n - cut)));
+	at_resource_free(r);
+}
+
+/* Of a process that is gone: nothing of this one slips in. */
+static void outline_of_another(void **state)
+{
+	static const uint8_t id[16] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16};
+	struct at_resource_user user = {
+		.attributes = AT_STR("team=blue"), .command = AT_STR("shopd -x"), .instance = id};
+	(void)state;
+	struct at_resource *r = at_resource_outline(&user, 4711, AT_STR("/usr/bin/shopd"));
+	assert_text(r, "service.name", "unknown_service:shopd");
+	assert_text(r, "process.executable.path", "/usr/bin/shopd");
+	assert_text(r, "process.command", "shopd -x");
+	assert_text(r, "team", "blue");
+	assert_text(r, "service.instance.id", "01020304-0506-4708-890a-0b0c0d0e0f10");
+	assert_int_equal(at_resource_get(r, AT_STR("process.owner")).n, 0);
+	for (unsigned i = 0; i < r->count; i++)
+		if (r->attr[i].is_int)
+			assert_int_equal(r->attr[i].i, 4711);
+	at_resource_free(r);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -193,6 +245,8 @@ int main(void)
 		cmocka_unit_test(who_names_the_service),
 		cmocka_unit_test(the_users_attributes_are_decoded),
 		cmocka_unit_test(a_list_that_does_not_decode_is_discarded),
+		cmocka_unit_test(packed_and_unpacked),
+		cmocka_unit_test(outline_of_another),
 		cmocka_unit_test(very_many_and_very_long_ones),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
