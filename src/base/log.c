@@ -5,6 +5,7 @@
  */
 #include "base/log.h"
 
+#include <fcntl.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -64,6 +65,18 @@ void at_log_open(void)
 	if (is_a_client())
 		home[1] = 0;
 	opened = true;
+}
+
+/* A log is written to and not read: a file that is open for both is the program's data, and what
+ * goes out on a socket is somebody else's. */
+void at_log_follow(void)
+{
+	struct stat st;
+	bool ok = at_sys(SYS_fstat, 2, (long)&st, 0) == 0;
+	long flags = at_sys(SYS_fcntl, 2, F_GETFL, 0);
+	at_log_open();
+	if (!ok || S_ISSOCK(st.st_mode) || (S_ISREG(st.st_mode) && (flags & O_ACCMODE) != O_WRONLY))
+		home[1] = 0;
 }
 
 /* A line in the making. */

@@ -24,9 +24,13 @@ static inline bool at_log_on(enum at_log_level level)
 	return __builtin_expect(at_log_threshold >= level, 0);
 }
 
-/* Remembers which file stderr is: at the start inside a traced program, and again when the program
- * has put another file in its place by dup2; programs of our own may go without. */
+/* Remembers which file stderr is, at the start inside a traced program; programs of our own may go
+ * without. */
 void at_log_open(void);
+
+/* The program has put another file in its place by dup2: it is stderr from now on when it can be a
+ * log, else nothing is said any more. */
+void at_log_follow(void);
 
 /* printf subset: %s %.*s %d %u %lu %llu %zu %x %c %%. */
 void at_log(enum at_log_level level, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -264,7 +264,7 @@ void at_shore_duplicated(int from, int to)
 	forget(to, AT_FD_UNKNOWN);
 	at_conn_share(from, to);
 	if (to == 2)
-		at_log_open();
+		at_log_follow();
 	at_thread_leave();
 	errno = saved;
 }

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -163,6 +164,34 @@ static void unopened_it_is_plain_stderr(void **state)
 	assert_non_null(strstr(said, ": plain\n"));
 }
 
+/* What dup2 puts on 2: a log is followed, data and sockets are not. */
+static void only_what_can_be_a_log_is_followed(void **state)
+{
+	char path[] = "/tmp/autotrace-log-XXXXXX";
+	int both = mkstemp(path), writer = open(path, O_WRONLY | O_APPEND), ends[2], old = dup(2);
+	(void)state;
+	assert_true(both >= 0 && writer >= 0 && old >= 0);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
+	const int places[] = {both, ends[0], writer};
+	off_t after[3];
+	for (int i = 0; i < 3; i++) {
+		dup2(places[i], 2);
+		at_log_follow();
+		at_log(AT_LOG_WARN, "line");
+		after[i] = lseek(both, 0, SEEK_END);
+	}
+	dup2(old, 2);
+	at_log_open();
+	assert_true(after[0] == 0 && after[1] == 0 && after[2] > 0);
+	assert_int_equal(recv(ends[1], path, 1, MSG_DONTWAIT), -1);
+	unlink(path);
+	close(both);
+	close(writer);
+	close(old);
+	close(ends[0]);
+	close(ends[1]);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -172,6 +201,7 @@ int main(void)
 		cmocka_unit_test(the_program_s_files_get_none_of_it),
 		cmocka_unit_test(without_stderr_nothing_is_said),
 		cmocka_unit_test(unopened_it_is_plain_stderr),
+		cmocka_unit_test(only_what_can_be_a_log_is_followed),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
