@@ -33,13 +33,13 @@ class Trouble(Exception):
 class Receiver:
     """An autotrace-view in the background, and how many spans it got."""
 
-    def __init__(self, directory):
+    def __init__(self, directory, seconds):
         self.spans = directory / "spans.jsonl"
         self.place = directory / "port"
         self.log = open(directory / "receiver.log", "wb")
         command = [BUILD / "autotrace-view", "--listen", "127.0.0.1:0", "--port-file", self.place]
         self.process = subprocess.Popen(
-            [*command, "--json", self.spans, "--quiet"], env={"PATH": SEARCH}, stdin=subprocess.DEVNULL,
+            [*command, "--json", self.spans, "--quiet", "--duration", str(seconds)], env={"PATH": SEARCH}, stdin=subprocess.DEVNULL,
             stdout=self.log, stderr=self.log, start_new_session=True,
         )  # fmt: skip
         deadline = time.monotonic() + 20
@@ -123,7 +123,7 @@ def run_once(row, traced):
         for place in (home, side, home / "tmp"):
             place.mkdir()
         (home / "tmp").chmod(0o1777)
-        receiver = Receiver(side)
+        receiver = Receiver(side, row.seconds + 120)  # it ends also when this process is killed
         try:
             files = [side / name for name in ("out", "err", "ended", "report.xml")]
             env = environment(row, receiver.endpoint, home)
