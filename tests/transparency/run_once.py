@@ -39,8 +39,8 @@ class Receiver:
         self.log = open(directory / "receiver.log", "wb")
         command = [BUILD / "autotrace-view", "--listen", "127.0.0.1:0", "--port-file", self.place]
         self.process = subprocess.Popen(
-            [*command, "--json", self.spans, "--quiet", "--duration", str(seconds)], env={"PATH": SEARCH}, stdin=subprocess.DEVNULL,
-            stdout=self.log, stderr=self.log, start_new_session=True,
+            [*command, "--json", self.spans, "--quiet", "--duration", str(seconds)], env={"PATH": SEARCH},
+            stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log, start_new_session=True,
         )  # fmt: skip
         deadline = time.monotonic() + 20
         while not (self.place.exists() and self.place.read_text().strip()):
