@@ -7,12 +7,64 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 
+#include "base/lock.h"
 #include "libc/floor.h"
 #include "libc/libc.h"
+#include "libc/sys.h"
 
 __thread struct at_thread at_thread_self __attribute__((tls_model("initial-exec")));
-uint32_t at_thread_live;
+
+/* A handler is called with more than this between what it interrupted and itself: the red zone, the
+ * registers of the floating point unit (512 bytes at least) and the others. Different hooks that
+ * are called from one place differ by less. */
+#define HANDLER_DEEPER 512
+/* No stack of the same thread is left by more. */
+#define JUMP_MAX (256 << 10)
+/* Calls that a handler may make while our work waits for it. Behind these the work is believed to
+ * be over, however it looks. */
+#define PASS_MAX 1000
+
+static bool on_signal_stack(void)
+{
+	stack_t s;
+	return at_sys(SYS_sigaltstack, 0, (long)&s, 0) == 0 && (s.ss_flags & SS_ONSTACK);
+}
+
+/* Whether the thread is out of the work that its guard stands for. */
+static bool has_jumped(void)
+{
+	intptr_t up = (intptr_t)((uintptr_t)__builtin_frame_address(0) - at_thread_self.deep);
+	return up > -HANDLER_DEEPER && up < JUMP_MAX && !on_signal_stack();
+}
+
+/* What the lock protects may be half done: whoever takes it next is told so. */
+static void give_up_work(void)
+{
+	if (at_thread_self.held)
+		at_lock_orphan(at_thread_self.held);
+	at_thread_self.held = NULL;
+	if (at_thread_watched)
+		at_thread_show();
+}
+
+bool at_thread_must_pass(void)
+{
+	struct at_thread *self = &at_thread_self;
+	if (self->in_vfork || self->guard >= AT_THREAD_OURS || at_process_sleeps())
+		return true;
+	if (!self->guard)
+		return false;
+	bool jumped = has_jumped();
+	if (!jumped && ++self->passed < PASS_MAX)
+		return true;
+	if (jumped)
+		give_up_work();
+	self->passed = 0;
+	self->guard = 0;
+	return false;
+}
 
 bool at_thread_watched;
 

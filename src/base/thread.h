@@ -2,6 +2,10 @@
  * What every thread has: the guard that lets calls inside our own work pass by unobserved, and the
  * mark of a vfork child (which runs in its parent's memory and must not change a thing). Initial-
  * exec thread-local storage: no allocation, safe in signal handlers.
+ *
+ * A signal handler that interrupts our work and leaves by longjmp takes the thread out of it for
+ * good. The next hook shows it: a handler's frames lie deeper in the stack than the work it has
+ * interrupted, a program that went on does not.
  */
 #ifndef AT_BASE_THREAD_H
 #define AT_BASE_THREAD_H
@@ -9,24 +13,34 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/process.h"
+
+struct at_lock;
+
 struct at_thread {
-	uint32_t guard;    /* > 0: we are inside our own work */
-	uint32_t in_vfork; /* 1 between vfork's return in the child and the parent's going on */
+	uint32_t guard;       /* > 0: we are inside our own work */
+	uint32_t in_vfork;    /* 1 between vfork's return in the child and the parent's going on */
+	uintptr_t deep;       /* the stack pointer where that work began */
+	uint32_t passed;      /* calls that the guard let pass since */
+	struct at_lock *held; /* the lock it holds or wants, or NULL */
 };
 
-/* The guard of a thread of ours, all its life. */
+/* The guard of a thread of ours, all its life; added by others around work that may call anything.
+ */
 #define AT_THREAD_OURS 0x10000u
 
 extern __thread struct at_thread at_thread_self __attribute__((tls_model("initial-exec")));
 
-/* The process-wide switch: 0 until the constructor is through and when tracing is off. */
-extern uint32_t at_thread_live;
+/* Why the guard or the process says no; and whether it really does. */
+bool at_thread_must_pass(void);
 
 /* True when a hook has nothing to do but the true call. */
 static inline bool at_thread_pass(void)
 {
-	return !__atomic_load_n(&at_thread_live, __ATOMIC_RELAXED) ||
-	       (at_thread_self.guard | at_thread_self.in_vfork);
+	if (__builtin_expect(
+		    at_process_is_live() && !(at_thread_self.guard | at_thread_self.in_vfork), 1))
+		return false;
+	return at_thread_must_pass();
 }
 
 /* True in a program with ThreadSanitizer. It sees what we copy, and not what makes it safe: our
@@ -37,7 +51,8 @@ void at_thread_show(void);
 
 static inline void at_thread_enter(void)
 {
-	at_thread_self.guard++;
+	if (at_thread_self.guard++ == 0)
+		__asm__ volatile("mov %%rsp, %0" : "=m"(at_thread_self.deep));
 	if (__builtin_expect(at_thread_watched, 0))
 		at_thread_hide();
 	__asm__ volatile("" ::: "memory");
@@ -48,7 +63,8 @@ static inline void at_thread_leave(void)
 	__asm__ volatile("" ::: "memory");
 	if (__builtin_expect(at_thread_watched, 0))
 		at_thread_show();
-	at_thread_self.guard--;
+	if (at_thread_self.guard)
+		at_thread_self.guard--;
 }
 
 /* Looks at the program we are in: whether ThreadSanitizer watches, and whom the program itself

@@ -74,8 +74,8 @@ static bool is_conn(uintptr_t word)
 	return word >= AT_FD_TAGS;
 }
 
-/* Another thread of the parent process was in the middle of it when this one was forked: nobody can
- * tell what is whole. Its talk stays unused for ever. */
+/* Another thread of the parent process was in the middle of it when this one was forked, or a
+ * thread has left it by longjmp: nobody can tell what is whole. Its talk stays unused for ever. */
 static void abandon(struct at_conn *c)
 {
 	at_count(conns_lost_sync, 1);
@@ -93,6 +93,13 @@ void at_conn_lose(int fd)
 	__atomic_store_n(&((struct at_conn *)word)->lost, true, __ATOMIC_RELAXED);
 }
 
+/* Nobody waits again for a lock that once could not be had: its holder may be gone for good. */
+static enum at_lock_result lock(struct at_conn *c)
+{
+	return __atomic_load_n(&c->lost, __ATOMIC_RELAXED) ? at_lock_at_once(&c->lock)
+							   : at_lock(&c->lock);
+}
+
 struct at_conn *at_conn_lock_known(int fd)
 {
 	for (;;) {
@@ -100,7 +107,7 @@ struct at_conn *at_conn_lock_known(int fd)
 		if (!is_conn(word))
 			return NULL;
 		struct at_conn *c = (struct at_conn *)word;
-		enum at_lock_result got = at_lock(&c->lock);
+		enum at_lock_result got = lock(c);
 		if (got == AT_LOCK_BUSY) {
 			at_conn_lose(fd);
 			return NULL;
@@ -155,10 +162,13 @@ struct at_conn *at_conn_detach(int fd, uintptr_t word)
 	if (!is_conn(old))
 		return NULL;
 	struct at_conn *c = (struct at_conn *)old;
-	if (at_lock(&c->lock) == AT_LOCK_BUSY) {
+	enum at_lock_result got = lock(c);
+	if (got == AT_LOCK_BUSY) {
 		at_count(conns_lost_sync, 1);
 		return NULL;
 	}
+	if (got == AT_LOCK_STALE)
+		abandon(c);
 	if (--c->refs == 0)
 		return c;
 	at_unlock(&c->lock);

@@ -62,7 +62,8 @@ struct at_conn *at_conn_lock(int fd);
 
 /* The same for a descriptor known to be a connection already; never classifies. */
 struct at_conn *at_conn_lock_known(int fd);
-/* Both: what another thread held while this process was forked is over, its talk is not touched. */
+/* Both: what was held when its holder went (at fork, by longjmp) is over, its talk is not touched.
+ */
 
 void at_conn_unlock(struct at_conn *c);
 

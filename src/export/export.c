@@ -5,25 +5,37 @@
  */
 #include "export/export.h"
 
+#include <signal.h>
+#include <sys/syscall.h>
+
 #include "base/clock.h"
 #include "base/counter.h"
 #include "base/fault.h"
 #include "base/fdmap.h"
+#include "base/handler.h"
+#include "base/thread.h"
 #include "config/config.h"
 #include "export/gate.h"
 #include "export/health.h"
 #include "export/http.h"
+#include "export/lookup.h"
 #include "export/lately.h"
 #include "export/queue.h"
 #include "export/report.h"
 #include "export/sink.h"
 #include "export/spool.h"
 #include "export/worker.h"
+#include "libc/sys.h"
 
 #define NS_PER_MS   1000000u
 #define DESCRIBE_MS 200u
 
+/* A thread that runs nothing but signal handlers gets its worker at last. */
+#define REFUSALS 1000
+
 static const struct at_config *config; /* NULL: no exporter */
+static uint32_t refusals;              /* starts that were put off (atomic) */
+uint32_t at_export_due;
 
 bool at_export_boot(const struct at_config *c)
 {
@@ -61,9 +73,26 @@ bool at_export_offer(const struct at_record_head *head, const char *name, const 
 		at_count(drop_queue_full, 1);
 	else if (put == AT_QUEUE_TOO_LARGE)
 		at_count(drop_too_large, 1);
-	if (!at_worker_running())
-		at_worker_start(config);
+	if (!at_worker_running()) {
+		__atomic_store_n(&at_export_due, 1, __ATOMIC_RELAXED);
+		if (!at_thread_self.guard)
+			at_export_start();
+	}
 	return put == AT_QUEUE_OK;
+}
+
+void at_export_start(void)
+{
+	if (at_handler_runs() && __atomic_add_fetch(&refusals, 1, __ATOMIC_RELAXED) < REFUSALS)
+		return;
+	uint64_t all = ~0ull, before = 0;
+	/* No handler may leave this half done. */
+	at_sys6(SYS_rt_sigprocmask, SIG_SETMASK, (long)&all, (long)&before, sizeof(all), 0, 0);
+	__atomic_store_n(&at_export_due, 0, __ATOMIC_RELAXED);
+	at_thread_self.guard += AT_THREAD_OURS;
+	at_worker_start(config);
+	at_thread_self.guard -= AT_THREAD_OURS;
+	at_sys6(SYS_rt_sigprocmask, SIG_SETMASK, (long)&before, 0, sizeof(before), 0, 0);
 }
 
 /* Waits until the queue is settled up to `position`, or time is up. */
@@ -166,8 +195,15 @@ void at_export_fork_parent(void)
 		at_gate_fork_parent();
 }
 
+void at_export_fork_unseen(bool threads)
+{
+	if (config)
+		at_gate_fork_unseen(threads || at_lookup_state() == AT_LOOKUP_BUSY);
+}
+
 void at_export_fork_child(void)
 {
+	__atomic_store_n(&at_export_due, 0, __ATOMIC_RELAXED);
 	if (!config)
 		return;
 	at_fdmap_make_room();

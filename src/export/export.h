@@ -19,10 +19,11 @@ bool at_export_boot(const struct at_config *config);
 bool at_export_enabled(void);
 
 /* Hands over a finished span: counts it (spans_finished), copies it into the queue and, with the
- * first one of the process, makes the queue and starts the background thread. All is copied; the
- * pieces are those of at_record_write. False when it was dropped: the queue is full
+ * first one of the process, makes the queue and starts the background thread; inside a hook's own
+ * work and in a signal handler that is left to at_export_catch_up. All is copied; the pieces are
+ * those of at_record_write. False when it was dropped: the queue is full
  * (drop_queue_full) or the span larger than a quarter of it (drop_too_large); both are counted.
- * Any thread, signal handlers as well once the first span has passed; never blocks. */
+ * Any thread, signal handlers as well; never blocks. */
 bool at_export_offer(const struct at_record_head *head, const char *name, const char *state,
 		     const char *attrs, const struct at_record_link *links);
 
@@ -49,6 +50,23 @@ void at_export_exec(unsigned timeout_ms);
 void at_export_fork_prepare(void);
 void at_export_fork_parent(void);
 void at_export_fork_child(void);
+
+/* In a child that no fork handler has seen, before at_export_fork_child: when the worker or other
+ * threads of the program (`threads`) may have been in the middle of something, it exports nothing.
+ */
+void at_export_fork_unseen(bool threads);
+
+/* 1: the background thread is to be started, but could not be where that was found (atomic). */
+extern uint32_t at_export_due;
+
+/* Starts it, unless this is a signal handler again. Any context, outside of hooks' own work. */
+void at_export_start(void);
+
+static inline void at_export_catch_up(void)
+{
+	if (__builtin_expect(__atomic_load_n(&at_export_due, __ATOMIC_RELAXED), 0))
+		at_export_start();
+}
 
 /* Whether the calling thread is the background thread. */
 bool at_export_is_own_thread(void);

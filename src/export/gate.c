@@ -19,15 +19,16 @@
 #define STEP_ASIDE    (NS_PER_S / 10000)
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* somebody is inside */
-static uint32_t wanted;   /* forking threads that wait or are inside (atomic) */
+uint32_t at_gate_wanted;
 static uint32_t expected; /* futex word: 1 while a started worker has not entered yet (atomic) */
 static bool spoiled;      /* this process was born at the wrong moment */
 static __thread bool inside __attribute__((tls_model("initial-exec")));
 
 void at_gate_enter(void)
 {
-	while (__atomic_load_n(&wanted, __ATOMIC_ACQUIRE))
-		at_queue_wait_word(&wanted, __atomic_load_n(&wanted, __ATOMIC_ACQUIRE), STEP_ASIDE);
+	while (__atomic_load_n(&at_gate_wanted, __ATOMIC_ACQUIRE))
+		at_queue_wait_word(&at_gate_wanted,
+				   __atomic_load_n(&at_gate_wanted, __ATOMIC_ACQUIRE), STEP_ASIDE);
 	pthread_mutex_lock(&lock);
 	inside = true;
 	if (__atomic_exchange_n(&expected, 0, __ATOMIC_ACQ_REL))
@@ -79,7 +80,7 @@ void at_gate_fork_prepare(void)
 	uint64_t now;
 	while (__atomic_load_n(&expected, __ATOMIC_ACQUIRE) && (now = at_clock_now()) < deadline)
 		at_queue_wait_word(&expected, 1, deadline - now);
-	__atomic_add_fetch(&wanted, 1, __ATOMIC_ACQ_REL);
+	__atomic_add_fetch(&at_gate_wanted, 1, __ATOMIC_ACQ_REL);
 	now = at_clock_wall() + FORK_PATIENCE;
 	struct timespec until = {
 		.tv_sec = (time_t)(now / NS_PER_S),
@@ -92,8 +93,13 @@ void at_gate_fork_parent(void)
 {
 	if (inside)
 		at_gate_leave();
-	__atomic_sub_fetch(&wanted, 1, __ATOMIC_ACQ_REL);
-	at_queue_wake_word(&wanted);
+	__atomic_sub_fetch(&at_gate_wanted, 1, __ATOMIC_ACQ_REL);
+	at_queue_wake_word(&at_gate_wanted);
+}
+
+void at_gate_fork_unseen(bool busy)
+{
+	inside = !busy && pthread_mutex_trylock(&lock) == 0;
 }
 
 void at_gate_fork_child(void)
@@ -102,7 +108,7 @@ void at_gate_fork_child(void)
 	spoiled = spoiled || !inside;
 	inside = false;
 	lock = fresh;
-	wanted = 0;
+	at_gate_wanted = 0;
 	expected = 0;
 }
 

@@ -8,6 +8,10 @@
 #define AT_EXPORT_GATE_H
 
 #include <stdbool.h>
+#include <stdint.h>
+
+/* Forking threads that wait or are inside (atomic). */
+extern uint32_t at_gate_wanted;
 
 /* The worker's first and last step around everything it does. enter lets a fork that waits go
  * first.
@@ -29,6 +33,19 @@ void at_gate_unexpect(void);
 void at_gate_fork_prepare(void);
 void at_gate_fork_parent(void);
 void at_gate_fork_child(void);
+
+/* Lets a fork that waits go first; for the worker between two steps of its work. */
+static inline void at_gate_yield(void)
+{
+	if (__atomic_load_n(&at_gate_wanted, __ATOMIC_RELAXED)) {
+		at_gate_leave();
+		at_gate_enter();
+	}
+}
+
+/* In a child that no fork handler has seen, before at_gate_fork_child: looks where the worker was.
+ * `busy`: the parent may have had its hands where we must put ours. */
+void at_gate_fork_unseen(bool busy);
 
 /* In a child that was born while the worker was inside: it must not use what the worker uses. */
 bool at_gate_spoiled(void);

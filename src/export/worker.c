@@ -293,8 +293,9 @@ static void rest(struct worker *w, uint32_t seen, uint64_t now)
 	}
 	at_queue_arm(!most ? AT_QUEUE_SILENT : w->since ? least : 1);
 	uint32_t waiting = at_queue_count();
-	if (most && waiting && (!w->since || waiting >= least))
-		timeout = timeout < NS_PER_MS ? timeout : NS_PER_MS;
+	/* Nothing moved, so the oldest one is still being written. */
+	if (most && waiting && (!timeout || !w->since || waiting >= least))
+		timeout = NS_PER_MS;
 	if (timeout) {
 		at_gate_leave();
 		at_queue_sleep(seen, timeout);
@@ -320,6 +321,7 @@ static void *run(void *unused)
 			w->anchored = now;
 			at_clock_anchor();
 		}
+		at_gate_yield();
 		bool moved = drain(w, now, flush);
 		bool further = step_lanes(w, now, flush);
 		if (!recover(w, now) && !further && !moved)

@@ -27,6 +27,7 @@ struct at_boot at_boot;
 static char arena[AT_CONFIG_ARENA]; /* text of the settings */
 static char command_text[256];      /* argv[0] as it was at the start, cut */
 static uint32_t *complaint;         /* 1: made; shared by fork; NULL: nothing to complain of */
+static uint32_t has_threads;        /* the program has made a thread (atomic) */
 
 static uint32_t confined; /* the program filters its system calls: we make none (atomic) */
 
@@ -50,6 +51,16 @@ static void after_fork_in_child(void)
 	at_entropy_after_fork();
 	at_exchange_after_fork();
 	at_export_fork_child();
+	at_process_begin_again();
+}
+
+/* A child by a bare system call, at its first hook. */
+static void born_unseen(void)
+{
+	at_thread_enter();
+	at_export_fork_unseen(__atomic_load_n(&has_threads, __ATOMIC_RELAXED));
+	after_fork_in_child();
+	at_thread_leave();
 }
 
 static void on_sigterm(int signal_number)
@@ -139,21 +150,28 @@ void at_boot_start(const char *const *argv, const char *const *envp, const char 
 	pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
 	if (at_boot.config.sigterm && at_boot.exporting)
 		watch_sigterm();
-	__atomic_store_n(&at_thread_live, 1, __ATOMIC_RELEASE);
+	at_process_begin(born_unseen);
+}
+
+void at_boot_thread(void)
+{
+	__atomic_store_n(&has_threads, 1, __ATOMIC_RELAXED);
 }
 
 void at_boot_end(bool ending)
 {
-	if (at_thread_pass() || !at_boot.exporting)
+	if (at_thread_pass() || !at_boot.exporting || at_process_is_guest())
 		return;
 	at_thread_enter();
-	if (ending) {
+	if (ending)
 		at_exchange_close_all("process_exit");
+	at_thread_leave();
+	at_export_catch_up();
+	at_thread_enter();
+	if (ending)
 		at_export_exit(at_boot.config.exit_timeout_ms);
-	} else {
-		/* exec may fail, and the program then goes on as it was. */
+	else /* exec may fail, and the program then goes on as it was. */
 		at_export_exec(at_boot.config.exit_timeout_ms);
-	}
 	at_thread_leave();
 }
 
@@ -169,7 +187,7 @@ void at_boot_confine(void)
 	__atomic_store_n(&confined, 1, __ATOMIC_RELEASE);
 	at_board.state = "no longer: it filters its own system calls (seccomp)";
 	at_thread_leave();
-	__atomic_store_n(&at_thread_live, 0, __ATOMIC_RELEASE);
+	at_process_end();
 }
 
 bool at_boot_flush(unsigned timeout_ms)

@@ -4,7 +4,11 @@
 #ifndef AT_FLOW_BOOT_H
 #define AT_FLOW_BOOT_H
 
+#include <errno.h>
+
+#include "base/thread.h"
 #include "config/config.h"
+#include "export/export.h"
 #include "trace/sampler.h"
 
 /* What was read at the start; never changes afterwards. */
@@ -19,6 +23,14 @@ struct at_boot {
 
 extern struct at_boot at_boot;
 
+/* The end of what a hook has flow do: errno as it was, and the exporter's thread if it is due. */
+static inline void at_boot_leave(int saved)
+{
+	at_thread_leave();
+	at_export_catch_up();
+	errno = saved;
+}
+
 /* Reads the settings and wakes the rooms below; `argv` (NULL is welcome) and `envp` as in execve,
  * `executed` as at_select_process wants it. Called once by the constructor, before which every hook
  * passes straight through. Silent and inert when this process is not to be traced. */
@@ -27,6 +39,9 @@ void at_boot_start(const char *const *argv, const char *const *envp, const char 
 /* The first traffic of the process: says what is wrong with the settings, once for the process and
  * all it has forked. Shells and health checks, which execute by the hundred, say nothing. */
 void at_boot_complain(void);
+
+/* The program makes a thread: from then on a child by a bare system call must not make any. */
+void at_boot_thread(void);
 
 /* The process is about to end (exit, _exit, quick_exit) or to be replaced (exec): reports what is
  * open when `ending`, then waits for delivery, at most the exit time-out. Any thread. */

@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/counter.h"
 #include "base/log.h"
+#include "flow/boot.h"
 #include "flow/causality.h"
 #include "flow/client.h"
 #include "flow/story.h"
@@ -25,6 +26,8 @@ uint64_t at_shore_now(void)
 /* Finishes what is on a connection whose last descriptor goes. */
 static void forget(int fd, uintptr_t word)
 {
+	if (at_fdmap_get(fd) >= AT_FD_TAGS && at_process_is_guest())
+		return;
 	struct at_conn *c = at_conn_detach(fd, word);
 	if (!c)
 		return;
@@ -44,8 +47,7 @@ void at_shore_born(int fd)
 	int saved = errno;
 	at_thread_enter();
 	forget(fd, AT_FD_UNKNOWN);
-	at_thread_leave();
-	errno = saved;
+	at_boot_leave(saved);
 }
 
 void at_shore_socket(int fd, int domain, int type)
@@ -55,8 +57,7 @@ void at_shore_socket(int fd, int domain, int type)
 	int saved = errno;
 	at_thread_enter();
 	forget(fd, stream ? AT_FD_FRESH : AT_FD_BORING);
-	at_thread_leave();
-	errno = saved;
+	at_boot_leave(saved);
 }
 
 void at_shore_bound(int fd)
@@ -66,8 +67,7 @@ void at_shore_bound(int fd)
 	uintptr_t word = at_fdmap_get(fd);
 	if (word == AT_FD_FRESH || word == AT_FD_BORING)
 		at_fdmap_cas(fd, &word, AT_FD_UNKNOWN);
-	at_thread_leave();
-	errno = saved;
+	at_boot_leave(saved);
 }
 
 void at_shore_accepting(int fd)
@@ -93,8 +93,7 @@ void at_shore_accepted(int listener, int fd)
 		at_story_peer(fd, c, "accepted from");
 	if (c)
 		at_conn_unlock(c);
-	at_thread_leave();
-	errno = saved;
+	at_boot_leave(saved);
 }
 
 /* The connection that connect() is about: there already (a second call), or made for it. */
@@ -161,8 +160,7 @@ void at_shore_connected(int fd, const struct sockaddr *addr, socklen_t len, int 
 		if (failed)
 			at_fdmap_swap(fd, AT_FD_FRESH);
 	}
-	at_thread_leave();
-	errno = saved;
+	at_boot_leave(saved);
 }
 
 void at_shore_socket_error(int fd, const void *value, socklen_t len)
@@ -183,8 +181,7 @@ void at_shore_socket_error(int fd, const void *value, socklen_t len)
 		c->connecting = false;
 		at_conn_leave(c, fd);
 	}
-	at_thread_leave();
-	errno = saved;
+	at_boot_leave(saved);
 }
 
 /* Its number stays boring: every call that makes a socket of it again says so, and files, which are
@@ -194,8 +191,7 @@ void at_shore_closing(int fd)
 	int saved = errno;
 	at_thread_enter();
 	forget(fd, AT_FD_BORING);
-	at_thread_leave();
-	errno = saved;
+	at_boot_leave(saved);
 }
 
 void at_shore_closing_stdio(FILE *f)
@@ -210,12 +206,11 @@ void at_shore_closing_stdio(FILE *f)
 void at_shore_giving_way(int to)
 {
 	int saved = errno;
-	if (at_fdmap_get(to) != AT_FD_OWN || !at_fdmap_is_own(to))
+	if (at_fdmap_get(to) != AT_FD_OWN || !at_fdmap_is_own(to) || at_process_is_guest())
 		return;
 	at_thread_enter();
 	at_fdmap_disown(to);
-	at_thread_leave();
-	errno = saved;
+	at_boot_leave(saved);
 }
 
 static void forget_one(int fd, uintptr_t word, void *unused)
@@ -229,9 +224,9 @@ bool at_shore_closing_range(unsigned first, unsigned last)
 {
 	int saved = errno;
 	at_thread_enter();
-	at_fdmap_each(first, last, forget_one, NULL);
-	at_thread_leave();
-	errno = saved;
+	if (!at_process_is_guest())
+		at_fdmap_each(first, last, forget_one, NULL);
+	at_boot_leave(saved);
 	return at_fdmap_own_in(first, last) >= 0;
 }
 
@@ -260,13 +255,14 @@ void at_shore_duplicated(int from, int to)
 	int saved = errno;
 	if (from == to)
 		return;
+	if (at_process_is_guest())
+		return;
 	at_thread_enter();
 	forget(to, AT_FD_UNKNOWN);
 	at_conn_share(from, to);
 	if (to == 2)
 		at_log_follow();
-	at_thread_leave();
-	errno = saved;
+	at_boot_leave(saved);
 }
 
 void at_shore_shut(int fd, int how)
@@ -280,8 +276,7 @@ void at_shore_shut(int fd, int how)
 		at_talk_half_closed(c, fd);
 		at_conn_leave(c, fd);
 	}
-	at_thread_leave();
-	errno = saved;
+	at_boot_leave(saved);
 }
 
 void at_shore_stdio(int fd)
@@ -297,6 +292,5 @@ void at_shore_stdio(int fd)
 	} else if (at_fdmap_get(fd) != AT_FD_OWN) {
 		at_fdmap_swap(fd, AT_FD_BORING);
 	}
-	at_thread_leave();
-	errno = saved;
+	at_boot_leave(saved);
 }

@@ -7,6 +7,7 @@
 #include <sys/syscall.h>
 
 #include "base/memory.h"
+#include "flow/boot.h"
 #include "flow/inject.h"
 #include "flow/shore.h"
 #include "flow/talk.h"
@@ -63,8 +64,7 @@ void at_shore_read(int fd, const struct iovec *iov, size_t count, ssize_t rc)
 			failed(c, fd, saved, true);
 		at_conn_leave(c, fd);
 	}
-	at_thread_leave();
-	errno = saved;
+	at_boot_leave(saved);
 }
 
 void at_shore_read_unseen(int fd, ssize_t rc)
@@ -77,8 +77,7 @@ void at_shore_read_unseen(int fd, ssize_t rc)
 			at_talk_in(c, fd, NULL, (size_t)rc);
 		at_conn_leave(c, fd);
 	}
-	at_thread_leave();
-	errno = saved;
+	at_boot_leave(saved);
 }
 
 void at_shore_received(const struct msghdr *msg)
@@ -140,8 +139,7 @@ static struct at_edits *plan(int fd, struct outgoing o)
 			edits = at_inject_plan(c, fd, o.iov, (int)o.count);
 		at_conn_leave(c, fd);
 	}
-	at_thread_leave();
-	errno = saved;
+	at_boot_leave(saved);
 	return edits;
 }
 
@@ -178,8 +176,7 @@ void at_shore_wrote(int fd, const struct iovec *iov, size_t count, ssize_t rc)
 			failed(c, fd, saved, false);
 		at_conn_leave(c, fd);
 	}
-	at_thread_leave();
-	errno = saved;
+	at_boot_leave(saved);
 }
 
 void at_shore_wrote_message(int fd, const struct msghdr *msg, ssize_t rc)
@@ -199,8 +196,7 @@ void at_shore_wrote_unseen(int fd, ssize_t rc)
 			failed(c, fd, saved, false);
 		at_conn_leave(c, fd);
 	}
-	at_thread_leave();
-	errno = saved;
+	at_boot_leave(saved);
 }
 
 static bool owes(int fd)

@@ -4,6 +4,7 @@
 #include "base/memory.h"
 #include "base/pool.h"
 #include "conn/conn.h"
+#include "flow/boot.h"
 #include "flow/causality.h"
 #include "flow/shore.h"
 
@@ -106,6 +107,7 @@ void at_shore_thread(void *(**start)(void *), void **arg)
 {
 	enum at_rule rule;
 	int saved = errno;
+	at_boot_thread();
 	at_thread_enter();
 	struct at_ref current = at_causality_current(&rule);
 	struct birth *b = current.exchange ? at_pool_get(sizeof(*b), NULL) : NULL;

@@ -34,7 +34,7 @@ __attribute__((constructor(101))) static void start(int argc, char **argv, char 
 		return;
 	at_boot_start(argc > 0 ? (const char *const *)argv : NULL, (const char *const *)envp,
 		      (const char *)getauxval(AT_EXECFN));
-	if (!__atomic_load_n(&at_thread_live, __ATOMIC_RELAXED))
+	if (!at_process_is_live())
 		at_hook_dlopen_mask = ~0;
 }
 

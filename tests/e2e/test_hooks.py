@@ -36,9 +36,9 @@ def run(command, *libraries, timeout=20, **env):
     return result_of(begin(command, *libraries, **env), timeout)
 
 
-def traced(command, spans, *more, **env):
+def traced(command, spans, *more, timeout=20, **env):
     settings = {"OTEL_TRACES_EXPORTER": "line", "AUTOTRACE_CONSOLE_FILE": spans, **env}
-    return run(command, LIBRARY, *more, **settings)
+    return run(command, LIBRARY, *more, timeout=timeout, **settings)
 
 
 # ---- a test for each hook ----

@@ -12,20 +12,67 @@
 
 #include <cmocka.h>
 
+#include "base/lock.h"
 #include "base/thread.h"
 #include "libc/libc.h"
+
+/* As from a handler: with a signal's frame and more between our work and the call. */
+static __attribute__((noinline)) bool deeper(void)
+{
+	char room[4096];
+	memset(room, 1, sizeof(room));
+	__asm__ volatile("" ::"r"(room) : "memory");
+	return at_thread_pass();
+}
+
+static struct at_lock lock;
+
+static __attribute__((noinline)) void interrupted(void)
+{
+	at_thread_enter();
+	assert_int_equal(at_lock(&lock), AT_LOCK_OK);
+	assert_true(deeper());
+}
+
+/* A handler has left our work by longjmp: the thread is outside again, the lock says what happened.
+ */
+static void is_outside_after_a_jump(void **state)
+{
+	(void)state;
+	interrupted();
+	assert_false(at_thread_pass());
+	assert_int_equal(at_thread_self.guard, 0);
+	assert_null(at_thread_self.held);
+	assert_int_equal(at_lock(&lock), AT_LOCK_STALE);
+	at_unlock(&lock);
+	at_thread_leave(); /* should that work ever go on after all */
+	assert_int_equal(at_thread_self.guard, 0);
+}
+
+/* Seen from deep below nobody can tell; then it is believed after a while, and the lock stays. */
+static void is_not_blind_for_ever(void **state)
+{
+	int calls = 0;
+	(void)state;
+	at_thread_enter();
+	assert_int_equal(at_lock(&lock), AT_LOCK_OK);
+	while (deeper())
+		assert_true(++calls < 100000);
+	assert_true(calls > 100);
+	assert_int_equal(at_lock_at_once(&lock), AT_LOCK_BUSY);
+	at_unlock(&lock);
+}
 
 static void passes_by_unless_live_and_outside(void **state)
 {
 	(void)state;
-	at_thread_live = 0;
 	assert_true(at_thread_pass());
-	at_thread_live = 1;
+	at_process_begin(NULL);
 	assert_false(at_thread_pass());
 	at_thread_enter();
 	at_thread_enter();
 	at_thread_leave();
-	assert_true(at_thread_pass());
+	assert_true(deeper());
 	at_thread_leave();
 	assert_false(at_thread_pass());
 	at_thread_self.in_vfork = 1;
@@ -61,7 +108,7 @@ static void ours_is_named_small_deaf_and_guarded(void **state)
 	sigset_t mine;
 	(void)state;
 	at_libc_resolve();
-	at_thread_live = 1;
+	at_process_begin(NULL);
 	assert_true(at_thread_start(look, &b, 262144));
 	for (int i = 0; i < 500 && !__atomic_load_n(&b.done, __ATOMIC_ACQUIRE); i++)
 		usleep(10000);
@@ -80,6 +127,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(passes_by_unless_live_and_outside),
+		cmocka_unit_test(is_outside_after_a_jump),
+		cmocka_unit_test(is_not_blind_for_ever),
 		cmocka_unit_test(ours_is_named_small_deaf_and_guarded),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -81,6 +81,17 @@ void at_export_fork_child(void)
 {
 }
 
+void at_export_fork_unseen(bool threads)
+{
+	(void)threads;
+}
+
+uint32_t at_export_due;
+
+void at_export_start(void)
+{
+}
+
 /* ---- settings ---- */
 
 /* Reads further settings; the first call starts everything. */
@@ -93,10 +104,10 @@ static inline void settings(const char *const *more)
 	const char *envp[16] = {plain[0], plain[1]};
 	for (int i = 0; more && more[i] && i < 13; i++)
 		envp[2 + i] = more[i];
-	if (!at_thread_live) {
+	if (!at_process_is_live()) {
 		at_libc_resolve();
 		at_boot_start(argv, envp, NULL);
-		assert_true(at_thread_live);
+		assert_true(at_process_is_live());
 		return;
 	}
 	assert_true(at_config_load(&at_boot.config, envp, arena, sizeof(arena)));
