@@ -136,7 +136,7 @@ static void identify(struct at_talk *t, struct at_exchange *x, const struct at_m
 	at_causality_touch(x->parent.exchange);
 	t->conn->owner = x->parent.exchange;
 	t->conn->owner_generation = x->parent.generation;
-	x->named = true;
+	at_exchange_name(x);
 	if (at_log_on(AT_LOG_DEBUG))
 		at_story_request(t->fd, x, m);
 }
@@ -212,7 +212,7 @@ void at_client_connect_failed(const struct at_endpoint *peer, int error, uint64_
 	x->parent = by;
 	x->rule = (uint8_t)rule;
 	x->epoch = epoch;
-	x->named = true;
+	at_exchange_name(x);
 	if (x->recording)
 		at_describe_connect(x, peer);
 	at_causality_resume(x);

@@ -222,11 +222,22 @@ void at_exchange_room(struct at_exchange *x, size_t bytes)
 	x->attrs.room = room;
 }
 
+void at_exchange_name(struct at_exchange *x)
+{
+	__atomic_store_n(&x->named, true, __ATOMIC_RELEASE);
+}
+
+static bool is_named(const struct at_exchange *x)
+{
+	return __atomic_load_n(&x->named, __ATOMIC_ACQUIRE);
+}
+
 bool at_exchange_identity(struct at_ref r, struct at_context *ret)
 {
-	if (!at_exchange_valid(r) || !r.exchange->named)
+	if (!at_exchange_valid(r) || !is_named(r.exchange))
 		return false;
 	*ret = r.exchange->ctx;
+	__asm__ volatile("" ::: "memory");
 	return is_open(r.exchange, r.generation);
 }
 
@@ -275,7 +286,7 @@ struct at_ref at_exchange_only_one(uint64_t *ret_epoch)
 		return (struct at_ref){0};
 	struct at_exchange *x = at_slab_of_handle(&exchanges, (uint32_t)state);
 	struct at_ref r = {x, x ? __atomic_load_n(&x->generation, __ATOMIC_ACQUIRE) : 0};
-	return at_exchange_valid(r) && x->named ? r : (struct at_ref){0};
+	return at_exchange_valid(r) && is_named(x) ? r : (struct at_ref){0};
 }
 
 bool at_exchange_any_open(void)

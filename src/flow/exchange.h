@@ -49,7 +49,7 @@ struct at_exchange {
 	uint8_t kind;                /* enum at_span_kind */
 	uint8_t rule;                /* enum at_rule */
 	uint8_t method;              /* index of the method: AT_METHOD_… */
-	bool named;                  /* the request's head was seen: identity is final */
+	bool named;                  /* the request's head was seen: identity is final (atomic) */
 	bool recording;              /* sampled: a span will be made */
 	bool silent;                 /* the application traces this call itself: no span of ours */
 	bool announced;              /* created before its bytes were written */
@@ -108,6 +108,10 @@ struct at_ref at_exchange_ref(const struct at_exchange *x);
 
 /* Whether the referred exchange is still open. Any thread. */
 bool at_exchange_valid(struct at_ref r);
+
+/* Says that identity, sampling and what is carried on are final: others may look at them from here
+ * on. Lock held. */
+void at_exchange_name(struct at_exchange *x);
 
 /* Copies identity out of a referred exchange; false when it was closed in between. Any thread. */
 bool at_exchange_identity(struct at_ref r, struct at_context *ret);

@@ -97,7 +97,7 @@ static enum at_http1_then head(void *ctx, const struct at_message *m)
 	at_describe_method(x, m->method);
 	if (x->recording)
 		at_describe_server(x, m, at_conn_peer(t->fd, t->conn));
-	x->named = true;
+	at_exchange_name(x);
 	if (at_log_on(AT_LOG_DEBUG))
 		at_story_request(t->fd, x, m);
 	return AT_HTTP1_THEN_BODY;

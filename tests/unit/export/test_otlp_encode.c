@@ -50,6 +50,7 @@ static void begin(void)
 {
 	at_out_reset(&out, SIZE_MAX);
 	at_otlp_begin(&frame, &out);
+	memset(out.p, 0, out.n); /* room for what at_otlp_close puts there */
 }
 
 static void assert_bytes(ProtobufCBinaryData have, ProtobufCBinaryData want)
