@@ -4,6 +4,7 @@
  */
 #include "conn/conn.h"
 
+#include <sys/stat.h>
 #include <sys/syscall.h>
 
 #include "base/counter.h"
@@ -121,6 +122,27 @@ struct at_conn *at_conn_lock_known(int fd)
 	}
 }
 
+static bool same_file(int a, int b)
+{
+	struct stat x, y;
+	return at_sys(SYS_fstat, a, (long)&x, 0) == 0 && at_sys(SYS_fstat, b, (long)&y, 0) == 0 &&
+	       x.st_dev == y.st_dev && x.st_ino == y.st_ino;
+}
+
+/* A program that a superserver has started finds its connection on 0, 1 and perhaps 2: one
+ * conversation, read from one and written to another. */
+static void join_standard(struct at_conn *c, int fd)
+{
+	for (int other = 0; other <= 2; other++) {
+		uintptr_t word = AT_FD_UNKNOWN;
+		if (other == fd || at_fdmap_get(other) != word || !same_file(fd, other))
+			continue;
+		c->refs++;
+		if (!at_fdmap_cas(other, &word, (uintptr_t)c))
+			c->refs--;
+	}
+}
+
 struct at_conn *at_conn_lock(int fd)
 {
 	uintptr_t word = at_fdmap_get(fd);
@@ -132,6 +154,8 @@ struct at_conn *at_conn_lock(int fd)
 		if (at_fdmap_cas(fd, &word, kind)) {
 			if (!c)
 				return NULL;
+			if (fd <= 2)
+				join_standard(c, fd);
 			at_count(conns_found, 1);
 			at_log(AT_LOG_DEBUG, "fd %d: found open, its beginning was not seen", fd);
 			return c;

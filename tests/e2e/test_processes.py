@@ -5,11 +5,13 @@ under load, rights given up, limits.
 import os
 import re
 import resource
+import socket
+import subprocess
 from pathlib import Path
 
 import pytest
 
-from rig import BUILD, Wire
+from rig import APPS, BUILD, PYTHON, Wire
 
 PROCESSES = BUILD / "tests/programs/processes"
 NEVER = 600000  # a schedule delay that only a flush can beat
@@ -98,6 +100,30 @@ def test_python_runs_commands_while_it_serves(shared, take):
         wire.close()
     assert by_process(whole(take(80, 20))) == [80]
     server.stop()
+
+
+@pytest.mark.parametrize("errors", ["log", "connection"])
+def test_a_superserver_s_child(shared, take, errors):
+    """One connection on 0 and 1, and on 2 as well: requests read from one are answered on another."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        client = socket.create_connection(listener.getsockname())
+        served, _ = listener.accept()
+    with client, served:
+        err = served if errors == "connection" else subprocess.DEVNULL
+        command = [PYTHON, APPS / "superserved.py"]
+        child = subprocess.Popen(command, env=shared.env("inetd"), stdin=served, stdout=served, stderr=err)
+        served.close()
+        client.settimeout(20)
+        for i in range(3):
+            client.sendall(b"GET /%d HTTP/1.1\r\nHost: h\r\n\r\n" % i)
+            answer = b""
+            while not answer.endswith(b"yes"):
+                answer += client.recv(4096)
+            assert answer.startswith(b"HTTP/1.1 200 OK")
+        client.shutdown(socket.SHUT_WR)
+        assert client.recv(4096) == b""
+        assert child.wait(20) == 0
+    assert [s.attrs["url.path"] for s in whole(take(3))] == ["/0", "/1", "/2"]
 
 
 def test_ten_thousand_forks_under_load(shared):
