@@ -213,6 +213,7 @@ $(addprefix $(BUILD)/.deps-,test check demo bench transparency): $(BUILD)/.deps-
 -include $(addsuffix .d,$(UNIT) $(HELPERS) $(BENCHES) $(FUZZERS)) $(HOOK_TESTS:.o=.d)
 
 test-programs: $(UNIT) $(HELPERS) $(BENCHES)
+helpers: $(HELPERS)
 run_unit = scripts/run-unit $(UNIT)
 run_e2e  = BUILD_DIR=$(abspath $(BUILD)) scripts/run-e2e $(PYTHON)
 
@@ -266,6 +267,12 @@ faults-record: faults ## the same, and keep the table
 	cp $(BUILD)/faults/results.md tests/faults/results.md
 transparency: all | $(BUILD)/.deps-transparency ## test suites and programs, without and with the preload: no difference
 	$(Q)BUILD_DIR=$(abspath $(BUILD)) tests/transparency/run
+hazards: all $(HELPERS) | $(BUILD)/.deps-test ## each mitigation taken out of a copy of the sources: its tests fail
+	$(Q)BUILD_DIR=$(abspath $(BUILD)) tests/hazards/run
+hazards-quick: all $(HELPERS) | $(BUILD)/.deps-test ## the part of it that takes a minute
+	$(Q)BUILD_DIR=$(abspath $(BUILD)) tests/hazards/run --quick
+hazards-record: hazards ## the same, and keep the table
+	cp $(BUILD)/hazards/results.md tests/hazards/results.md
 transparency-quick: all | $(BUILD)/.deps-transparency ## the part of it that takes a minute
 	$(Q)BUILD_DIR=$(abspath $(BUILD)) tests/transparency/run --quick
 demo: all | $(BUILD)/.deps-demo ## nginx, gunicorn and Flask under the preload, and the trace they make
@@ -296,7 +303,7 @@ distclean: ## remove the build directory and the bundle
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-.PHONY: all lib core bundle programs test-programs unit e2e hooks test check-asan check-ubsan check-tsan sanitized \
-	check-valgrind fuzz fuzz-run \
-	bench bench-record million soak transparency transparency-quick demo spool-kill lint install uninstall clean \
-	distclean help
+.PHONY: all lib core bundle programs test-programs helpers unit e2e hooks test check-asan \
+	check-ubsan check-tsan sanitized check-valgrind fuzz fuzz-run bench bench-record million soak \
+	hazards hazards-quick hazards-record transparency transparency-quick demo spool-kill lint install \
+	uninstall clean distclean help

@@ -216,6 +216,7 @@ ssize_t at_inject_send(int fd, const struct iovec *iov, int count, const struct 
 	struct iovec few[8];
 	size_t total = length_of(iov, count);
 	struct pieces p = {.room = (size_t)count + 2 * edits->count + 1};
+	int saved = errno;
 	at_thread_enter();
 	p.iov = at_pool_get(p.room * sizeof(struct iovec), NULL);
 	bool pooled = p.iov != NULL;
@@ -225,8 +226,9 @@ ssize_t at_inject_send(int fd, const struct iovec *iov, int count, const struct 
 	}
 	build(&p, iov, count, edits, total);
 	at_thread_leave();
+	errno = saved;
 	ssize_t rc = call(fd, &p, base, flags);
-	int saved = errno;
+	saved = errno;
 	at_thread_enter();
 	size_t app = settle(fd, edits, rc > 0 ? (size_t)rc : 0, total);
 	if (pooled)

@@ -61,6 +61,13 @@ static void at_libc_late_quick_exit(int status)
 	AT_RAW_VOID(SYS_exit_group, status);
 }
 
+/* The one trampoline whose original is younger than the floor (glibc 2.34). */
+static int raw_execveat(int dir, const char *path, char *const argv[], char *const envp[],
+			int flags)
+{
+	return (int)AT_RAW(SYS_execveat, dir, path, argv, envp, flags);
+}
+
 /* The kernel wants the mask and its size behind one pointer, and writes into the time-out. */
 static int at_libc_raw_pselect(int count, fd_set *reads, fd_set *writes, fd_set *excepts,
 			       const struct timespec *timeout, const sigset_t *mask)
@@ -129,5 +136,7 @@ void at_libc_resolve(void)
 #include "libc/calls.def"
 #undef AT_CALL
 #undef AT_TRAMPOLINE
+	if (!at_libc_execveat)
+		at_libc_execveat = (uintptr_t)raw_execveat;
 	errno = saved;
 }

@@ -129,6 +129,9 @@ def run(tmp_path, scenario, traced, unix=False, preload=(), env=None, **how):
 
 def without(stream):
     """The stream without our lines, and how many there were."""
+    for line in OURS.finditer(stream):  # inside a head: behind a line of it, in front of the empty one
+        assert re.search(rb"[^\r\n]\r?\n$", stream[: line.start()][-3:]), stream[:200]
+        assert re.match(rb"\r?\n", stream[line.end() :]), stream[line.start() :][:200]
     return OURS.subn(b"", stream)
 
 

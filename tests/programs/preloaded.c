@@ -1,0 +1,178 @@
+/*
+ * A program for what preloading itself can break: preloaded SCENARIO [COUNT]
+ *
+ *   reused    two requests to itself; the number of the first connection is given to the second
+ *             while close() has not returned (support/reused.c)
+ *   files     opens, reads and closes /dev/zero COUNT times, and a pipe in between
+ *   secure    says whether the kernel considers it a program that gains rights, and makes a request
+ *             to itself
+ *   forked    a request to itself, and one in each of COUNT children that are forked at once
+ *   replaced  a request whose connection is replaced by /dev/null before it is answered
+ *   plugin    loads plugin.so, to be found by the program's own run path
+ */
+#include <arpa/inet.h>
+#include <dlfcn.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/auxv.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static const char request[] = "GET /self HTTP/1.1\r\nHost: self.example\r\n\r\n";
+static const char response[] = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+
+static int listener;
+static struct sockaddr_in here;
+static int awaited = -1; /* number whose close is to be followed by an accept */
+static int again = -1;   /* what that accept gave */
+
+static void must(bool ok, const char *what)
+{
+	if (ok)
+		return;
+	perror(what);
+	exit(9);
+}
+
+static void begin(void)
+{
+	socklen_t len = sizeof(here);
+	here = (struct sockaddr_in){.sin_family = AF_INET};
+	here.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	listener = socket(AF_INET, SOCK_STREAM, 0);
+	must(bind(listener, (struct sockaddr *)&here, len) == 0 && listen(listener, 4) == 0,
+	     "listen");
+	getsockname(listener, (struct sockaddr *)&here, &len);
+}
+
+static int ask(void)
+{
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+	must(connect(fd, (struct sockaddr *)&here, sizeof(here)) == 0, "connect");
+	must(write(fd, request, sizeof(request) - 1) > 0, "ask");
+	return fd;
+}
+
+static void take(int fd)
+{
+	char buf[500];
+	must(read(fd, buf, sizeof(buf)) >= (ssize_t)sizeof(request) - 1, "take");
+}
+
+static void answer(int fd, int client)
+{
+	char buf[100];
+	must(write(fd, response, sizeof(response) - 1) == sizeof(response) - 1, "answer");
+	must(read(client, buf, sizeof(buf)) == sizeof(response) - 1, "hear");
+	close(client);
+}
+
+static void after_close(int fd)
+{
+	if (fd != awaited)
+		return;
+	awaited = -1;
+	again = accept(listener, NULL, NULL);
+	must(again == fd, "the number is not used again");
+	take(again);
+}
+
+static void reused(int unused)
+{
+	(void)unused;
+	void (*tell)(void (*)(int)) = (void (*)(void (*)(int)))dlsym(RTLD_DEFAULT, "reused_tell");
+	must(tell != NULL, "reused_tell");
+	tell(after_close);
+	begin();
+	int client = ask(), server = accept(listener, NULL, NULL);
+	take(server);
+	answer(server, client);
+	client = ask();
+	awaited = server;
+	close(server);
+	must(again >= 0, "after_close was not called");
+	answer(again, client);
+	close(again);
+}
+
+static void files(int count)
+{
+	char buf[16];
+	int ends[2];
+	for (int i = 0; i < count; i++) {
+		int fd = open("/dev/zero", O_RDONLY);
+		must(read(fd, buf, sizeof(buf)) == sizeof(buf) && close(fd) == 0, "/dev/zero");
+		must(pipe(ends) == 0 && write(ends[1], buf, 16) == 16, "pipe");
+		must(read(ends[0], buf, 16) == 16 && close(ends[0]) == 0 && close(ends[1]) == 0,
+		     "pipe");
+	}
+}
+
+static void one_request(void)
+{
+	begin();
+	int client = ask(), server = accept(listener, NULL, NULL);
+	take(server);
+	answer(server, client);
+	close(server);
+	close(listener);
+}
+
+static void secure(int unused)
+{
+	(void)unused;
+	printf("AT_SECURE %lu, %s\n", getauxval(AT_SECURE),
+	       dlsym(RTLD_DEFAULT, "autotrace_version") ? "preloaded" : "alone");
+	one_request();
+}
+
+static void forked(int count)
+{
+	int status;
+	one_request();
+	for (int i = 0; i < count; i++)
+		if (fork() == 0) {
+			one_request();
+			exit(0);
+		}
+	for (int i = 0; i < count; i++)
+		must(wait(&status) > 0 && status == 0, "child");
+}
+
+static void replaced(int unused)
+{
+	char buf[10];
+	(void)unused;
+	begin();
+	int client = ask(), server = accept(listener, NULL, NULL),
+	    other = open("/dev/null", O_WRONLY);
+	take(server);
+	must(dup2(other, server) == server && write(server, response, 10) == 10, "dup2");
+	must(read(client, buf, sizeof(buf)) == 0, "the end");
+}
+
+static void plugin(int unused)
+{
+	(void)unused;
+	puts(dlopen("plugin.so", RTLD_NOW) ? "found" : dlerror());
+}
+
+int main(int argc, char **argv)
+{
+	static const struct {
+		const char *name;
+		void (*run)(int count);
+	} rows[] = {{"reused", reused}, {"files", files},       {"secure", secure},
+		    {"forked", forked}, {"replaced", replaced}, {"plugin", plugin}};
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		if (argc > 1 && strcmp(argv[1], rows[i].name) == 0) {
+			rows[i].run(argc > 2 ? atoi(argv[2]) : 0);
+			puts("ok");
+			return 0;
+		}
+	return 2;
+}
