@@ -10,10 +10,12 @@
  * tail and read lie records that the consumer has seen and still wants to be there.
  */
 #include "base/ring.h"
-#include "base/fault.h"
 
 #include <string.h>
 #include <sys/mman.h>
+
+#include "base/fault.h"
+#include "base/thread.h"
 
 #define HEADER    ((uint32_t)sizeof(struct at_ring_header))
 #define AHEAD     512u /* bytes behind a record that are fetched for the next one */
@@ -62,6 +64,39 @@ static bool take_place(struct at_ring *r)
 	return true;
 }
 
+/* Fills the ring's end. */
+static void put_pad(struct at_ring *r, uint64_t position, uint64_t bytes)
+{
+	uint32_t none = 0;
+	__atomic_compare_exchange_n(&header_at(r, position)->word, &none,
+				    COMMITTED | PAD | (uint32_t)(bytes - HEADER), false,
+				    __ATOMIC_RELEASE, __ATOMIC_RELAXED);
+}
+
+/* What is about to be reserved. An interrupt likes to come in behind an atomic step or with a page
+ * fault, and a signal handler may never come back: so this is known before either. */
+static void note(struct at_ring *r, uint64_t place, uint64_t pad, size_t payload)
+{
+	struct at_thread *self = &at_thread_self;
+	self->reserved = false;
+	self->place = place;
+	self->pad = (uint32_t)pad;
+	self->payload = (uint32_t)payload;
+	__asm__ volatile("" ::: "memory");
+	self->filling = r;
+	__asm__ volatile("" ::: "memory");
+}
+
+/* It is ours for certain, or nothing is. */
+static void settle(bool reserved)
+{
+	__asm__ volatile("" ::: "memory");
+	at_thread_self.reserved = reserved;
+	if (!reserved)
+		at_thread_self.filling = NULL;
+	__asm__ volatile("" ::: "memory");
+}
+
 void *at_ring_reserve(struct at_ring *r, size_t n)
 {
 	if (n > r->size / 4 || !take_place(r))
@@ -74,14 +109,16 @@ void *at_ring_reserve(struct at_ring *r, size_t n)
 		pad = to_end < need ? to_end : 0;
 		uint64_t tail = __atomic_load_n(&r->tail, __ATOMIC_ACQUIRE);
 		if (head + pad + need - tail > r->size) {
+			settle(false);
 			__atomic_sub_fetch(&r->count, 1, __ATOMIC_RELAXED);
 			return NULL;
 		}
+		note(r, head, pad, n);
 	} while (!__atomic_compare_exchange_n(&r->head, &head, head + pad + need, true,
 					      __ATOMIC_ACQ_REL, __ATOMIC_RELAXED));
+	settle(true);
 	if (pad)
-		__atomic_store_n(&header_at(r, head)->word,
-				 COMMITTED | PAD | (uint32_t)(pad - HEADER), __ATOMIC_RELEASE);
+		put_pad(r, head, pad);
 	struct at_ring_header *h = header_at(r, head + pad);
 	h->payload = (uint32_t)n;
 	return h + 1;
@@ -95,7 +132,72 @@ uint32_t at_ring_commit(struct at_ring *r, void *reserved)
 	for (unsigned i = 0; i < AHEAD; i += 64)
 		__builtin_prefetch(r->mem + ((size_t)(next + i - r->mem) & (r->size - 1)), 1);
 	__atomic_store_n(&h->word, COMMITTED | h->payload, __ATOMIC_RELEASE);
+	__asm__ volatile("" ::: "memory");
+	at_thread_self.filling = NULL;
 	return __atomic_load_n(&r->count, __ATOMIC_RELAXED);
+}
+
+/* The pad and the record at `place` become something to pass over, unless they are committed. */
+static bool pass_over(struct at_ring *r, uint64_t place, uint32_t pad, uint32_t payload)
+{
+	uint32_t none = 0;
+	if (pad)
+		put_pad(r, place, pad);
+	return __atomic_compare_exchange_n(&header_at(r, place + pad)->word, &none,
+					   COMMITTED | PAD | AT_RING_GONE | payload, false,
+					   __ATOMIC_RELEASE, __ATOMIC_RELAXED);
+}
+
+/* Another producer may have been quicker to take that place: if it was, the place is filled before
+ * long, and only the consumer can wait for that. */
+static void suspect(struct at_ring *r, const struct at_thread *t)
+{
+	uint32_t none = 0;
+	if (__atomic_load_n(&r->head, __ATOMIC_ACQUIRE) <= t->place) {
+		__atomic_sub_fetch(&r->count, 1, __ATOMIC_RELAXED);
+		return;
+	}
+	for (unsigned i = 0; i < AT_RING_SUSPECTS; i++, none = 0) {
+		struct at_ring_suspect *s = &r->suspect[i];
+		if (!__atomic_compare_exchange_n(&s->state, &none, 1, false, __ATOMIC_ACQUIRE,
+						 __ATOMIC_RELAXED))
+			continue;
+		s->place = t->place;
+		s->pad = t->pad;
+		s->payload = t->payload;
+		__atomic_store_n(&s->state, 2, __ATOMIC_RELEASE);
+		return;
+	}
+}
+
+bool at_ring_abandon(void)
+{
+	struct at_thread *self = &at_thread_self;
+	struct at_ring *r = self->filling;
+	self->filling = NULL;
+	if (!r || __atomic_load_n(&r->tail, __ATOMIC_ACQUIRE) > self->place)
+		return false;
+	if (self->reserved)
+		return pass_over(r, self->place, self->pad, self->payload);
+	suspect(r, self);
+	return false;
+}
+
+bool at_ring_unstick(struct at_ring *r)
+{
+	bool passed = false;
+	for (unsigned i = 0; i < AT_RING_SUSPECTS; i++) {
+		struct at_ring_suspect *s = &r->suspect[i];
+		if (__atomic_load_n(&s->state, __ATOMIC_ACQUIRE) != 2)
+			continue;
+		bool here = r->read == s->place || r->read == s->place + s->pad;
+		if (here && pass_over(r, s->place, s->pad, s->payload))
+			passed = true;
+		else if (!here && r->read <= s->place)
+			continue;
+		__atomic_store_n(&s->state, 0, __ATOMIC_RELEASE);
+	}
+	return passed;
 }
 
 uint64_t at_ring_position(const struct at_ring *r, const void *reserved)
@@ -138,6 +240,7 @@ const void *at_ring_peek(struct at_ring *r, size_t *ret_n)
 		*ret_n = r->peeked;
 		if (!(word & PAD))
 			return h + 1;
+		r->gone += (word & AT_RING_GONE) != 0;
 		r->read += at_ring_bytes(r->peeked);
 	}
 	return NULL;
@@ -158,7 +261,7 @@ uint32_t at_ring_wipe(struct at_ring *r, uint64_t position)
 			break;
 		uint64_t n = at_ring_bytes(word & LENGTH);
 		memset(h, 0, n);
-		records += !(word & PAD);
+		records += !(word & PAD) || (word & AT_RING_GONE);
 		tail += n;
 	}
 	return records;
@@ -177,4 +280,5 @@ void at_ring_reset(struct at_ring *r)
 	r->tail = 0;
 	r->read = 0;
 	r->count = 0;
+	memset(r->suspect, 0, sizeof(r->suspect));
 }

@@ -11,6 +11,16 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* A place that may be one whose producer has left it. */
+struct at_ring_suspect {
+	uint32_t state;   /* 0: none, 1: being told, 2: told (atomic) */
+	uint32_t pad;     /* as in struct at_thread */
+	uint32_t payload; /* likewise */
+	uint64_t place;   /* likewise */
+};
+
+#define AT_RING_SUSPECTS 16
+
 struct at_ring {
 	char *mem;          /* the bytes; a mapping, owned unless it was adopted */
 	uint64_t size;      /* bytes, a power of two */
@@ -22,20 +32,23 @@ struct at_ring {
 	uint64_t read;   /* next byte to read: tail, or ahead of it (consumer) */
 	uint32_t count;  /* committed or being written, not yet released */
 	uint32_t peeked; /* payload bytes of the record the consumer looks at */
+	uint32_t gone;   /* abandoned records that at_ring_peek went over since it was last 0 */
 	bool broken;     /* the consumer found what no producer writes: nothing comes any more */
-	char pad2[36];
+	char pad2[31];
+	struct at_ring_suspect suspect[AT_RING_SUSPECTS];
 };
 
 /* In front of each record, which is rounded up to 16 bytes. */
 struct at_ring_header {
-	uint32_t word;    /* 0, or AT_RING_COMMITTED [| AT_RING_PAD] | payload bytes (atomic) */
+	uint32_t word;    /* 0, or AT_RING_COMMITTED | payload bytes, and what it is (atomic) */
 	uint32_t payload; /* payload bytes, for commit */
 	uint64_t seal;    /* what at_ring_seal was given, otherwise 0 */
 };
 
 #define AT_RING_COMMITTED 0x80000000u
-#define AT_RING_PAD       0x40000000u
-#define AT_RING_LENGTH    0x3fffffffu
+#define AT_RING_PAD       0x40000000u /* nothing to read: fills the end of the ring, or is gone */
+#define AT_RING_GONE      0x20000000u /* with PAD: a record whose producer has left it */
+#define AT_RING_LENGTH    0x1fffffffu
 
 /* Bytes that a record of n bytes takes. */
 static inline uint64_t at_ring_bytes(size_t n)
@@ -57,6 +70,15 @@ void *at_ring_reserve(struct at_ring *r, size_t n);
 
 /* Producer: publishes what at_ring_reserve gave. Returns how many records wait now. */
 uint32_t at_ring_commit(struct at_ring *r, void *reserved);
+
+/* Producer: what this thread has reserved, if it has, will not be filled, because it has left that
+ * work. True when the consumer passes over it from now on; a place that may be another's is left to
+ * at_ring_unstick. */
+bool at_ring_abandon(void);
+
+/* Consumer: the oldest record has stayed uncommitted for longer than any producer takes. If it may
+ * be one that was abandoned it is passed over: true. */
+bool at_ring_unstick(struct at_ring *r);
 
 /* Producer, between reserve and commit: where in the endless stream of bytes the record begins. */
 uint64_t at_ring_position(const struct at_ring *r, const void *reserved);

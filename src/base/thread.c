@@ -9,7 +9,9 @@
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 
+#include "base/counter.h"
 #include "base/lock.h"
+#include "base/ring.h"
 #include "libc/floor.h"
 #include "libc/libc.h"
 #include "libc/sys.h"
@@ -39,12 +41,17 @@ static bool has_jumped(void)
 	return up > -HANDLER_DEEPER && up < JUMP_MAX && !on_signal_stack();
 }
 
-/* What the lock protects may be half done: whoever takes it next is told so. */
+/* What the lock protects may be half done: whoever takes it next is told so. A record that is half
+ * done would hold all others back. */
 static void give_up_work(void)
 {
 	if (at_thread_self.held)
 		at_lock_orphan(at_thread_self.held);
 	at_thread_self.held = NULL;
+	if (at_ring_abandon())
+		at_count(drop_export_failed, 1);
+	if (at_thread_on_jump)
+		at_thread_on_jump();
 	if (at_thread_watched)
 		at_thread_show();
 }
@@ -67,6 +74,7 @@ bool at_thread_must_pass(void)
 }
 
 bool at_thread_watched;
+void (*at_thread_on_jump)(void);
 
 /* The program's way to a thread: the sanitizers' runtimes in it must know of every thread, also
  * where they stand before us in the order of symbols. */

@@ -16,6 +16,7 @@
 #include "base/process.h"
 
 struct at_lock;
+struct at_ring;
 
 struct at_thread {
 	uint32_t guard;       /* > 0: we are inside our own work */
@@ -23,6 +24,11 @@ struct at_thread {
 	uintptr_t deep;       /* the stack pointer where that work began */
 	uint32_t passed;      /* calls that the guard let pass since */
 	struct at_lock *held; /* the lock it holds or wants, or NULL */
+	struct at_ring *filling; /* the ring in which it reserves, and has not committed; or NULL */
+	uint64_t place;          /* where: the pad, then the record */
+	uint32_t pad;            /* bytes of the pad, 0: none */
+	uint32_t payload;        /* bytes of the record */
+	bool reserved;           /* it is, for certain */
 };
 
 /* The guard of a thread of ours, all its life; added by others around work that may call anything.
@@ -42,6 +48,10 @@ static inline bool at_thread_pass(void)
 		return false;
 	return at_thread_must_pass();
 }
+
+/* Called when a thread turns out to have left our work by a jump: what it was to do next was not
+ * done. NULL: nobody wants to know. Set by the constructor. */
+extern void (*at_thread_on_jump)(void);
 
 /* True in a program with ThreadSanitizer. It sees what we copy, and not what makes it safe: our
  * work is hidden from it. */

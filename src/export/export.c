@@ -44,6 +44,7 @@ bool at_export_boot(const struct at_config *c)
 	at_fdmap_make_room();
 	at_sink_boot(c);
 	config = c;
+	at_thread_on_jump = at_queue_ring; /* perhaps it had just disarmed the bell */
 	at_queue_show();
 	at_worker_show();
 	return true;

@@ -16,6 +16,7 @@
 
 #include "base/board.h"
 #include "base/ring.h"
+#include "base/thread.h"
 #include "config/config.h"
 #include "export/spool.h"
 #include "libc/sys.h"
@@ -137,6 +138,9 @@ const void *at_queue_peek(size_t *ret_n, uint64_t *ret_end)
 	if (__atomic_load_n(&birth, __ATOMIC_ACQUIRE) != BORN)
 		return NULL;
 	const void *record = at_ring_peek(&ring, ret_n);
+	if (spooled)
+		passed += ring.gone;
+	ring.gone = 0;
 	if (record && ret_end)
 		*ret_end = ring.read + at_ring_bytes(*ret_n);
 	return record;
@@ -183,7 +187,15 @@ void at_queue_end(void)
 
 uint32_t at_queue_count(void)
 {
-	return ring.broken ? 0 : at_ring_count(&ring) - passed;
+	/* A producer that left at the wrong moment may have kept a place for good. */
+	if (ring.broken || __atomic_load_n(&ring.head, __ATOMIC_ACQUIRE) == ring.read)
+		return 0;
+	return at_ring_count(&ring) - passed;
+}
+
+bool at_queue_unstick(void)
+{
+	return at_ring_unstick(&ring);
 }
 
 uint64_t at_queue_head(void)
@@ -230,6 +242,7 @@ void at_queue_show(void)
 
 void at_queue_after_fork(void)
 {
+	at_thread_self.filling = NULL;
 	if (at_queue_spooled() || __atomic_load_n(&birth, __ATOMIC_ACQUIRE) == BEING_BORN) {
 		at_spool_after_fork();
 		__atomic_store_n(&birth, NOT_BORN, __ATOMIC_RELEASE);

@@ -37,6 +37,8 @@
 /* Nobody can ring while we wait for the network: with an idle lane beside the busy one, look often.
  */
 #define NETWORK_GLANCE (20 * NS_PER_MS)
+/* A record that is not finished for so long is looked into. */
+#define STUCK (10 * NS_PER_MS)
 /* The wall clock is followed this often. */
 #define ANCHOR_EVERY (10ull * NS_PER_S)
 /* What ended processes left is looked for this often. */
@@ -55,6 +57,7 @@ struct worker {
 	bool packed;         /* attributes are unpacked only when the exporter does not know them */
 	struct at_span span; /* the one being handled */
 	uint64_t since;      /* when the oldest span in the queue was noticed; 0: none */
+	uint64_t stuck;      /* since when the oldest one is unfinished; 0: it is not */
 	uint64_t anchored;   /* when the clocks were last compared, monotonic ns */
 	struct at_recover *recover; /* delivers what others left, or NULL */
 	uint64_t recover_due;       /* when it is to begin again, monotonic ns */
@@ -187,6 +190,18 @@ static uint32_t wanted(const struct worker *w, uint32_t *ret_least, uint64_t *re
 	return most;
 }
 
+/* The oldest record is being written, which takes a microsecond, or its producer is gone. */
+static void wait_for_oldest(struct worker *w, uint64_t now)
+{
+	if (!w->stuck)
+		w->stuck = now;
+	if (now - w->stuck < STUCK)
+		return;
+	w->stuck = 0;
+	if (at_queue_unstick())
+		at_count(drop_export_failed, 1);
+}
+
 static bool drain(struct worker *w, uint64_t now, bool flush)
 {
 	uint32_t least;
@@ -210,8 +225,12 @@ static bool drain(struct worker *w, uint64_t now, bool flush)
 		at_queue_pop();
 		taken++;
 	}
-	if (taken)
+	if (taken) {
 		w->since = now;
+		w->stuck = 0;
+	} else {
+		wait_for_oldest(w, now);
+	}
 	return taken != 0;
 }
 

@@ -318,9 +318,11 @@ void at_exchange_close_all(const char *error_type)
 		if (!(__atomic_load_n(&x->generation, __ATOMIC_ACQUIRE) & 1) || !x->talk)
 			continue;
 		struct at_conn *c = x->talk->conn;
-		if (at_lock(&c->lock) == AT_LOCK_BUSY)
+		enum at_lock_result got = at_lock(&c->lock);
+		if (got == AT_LOCK_BUSY)
 			continue;
-		if ((x->generation & 1) && x->talk && x->talk->conn == c)
+		/* What somebody left half done is left as it is. */
+		if (got == AT_LOCK_OK && (x->generation & 1) && x->talk && c->talk == x->talk)
 			at_exchange_close(x, x->answering ? NULL : error_type);
 		at_unlock(&c->lock);
 	}

@@ -16,6 +16,7 @@
 #include "base/fault.h"
 #include "base/log.h"
 #include "base/ring.h"
+#include "base/thread.h"
 
 static bool put(struct at_ring *r, size_t n, unsigned char fill)
 {
@@ -36,6 +37,31 @@ static void expect(struct at_ring *r, size_t n, unsigned char fill)
 	for (size_t i = 0; i < n; i++)
 		assert_int_equal(p[i], fill);
 	at_ring_release(r);
+}
+
+/* A producer that leaves its record holds nobody back, and its place is given to others. */
+static void abandoned_records_are_passed_over(void **state)
+{
+	struct at_ring r;
+	size_t got;
+	(void)state;
+	assert_true(at_ring_init(&r, 4000, 3));
+	for (int round = 0; round < 500; round++) {
+		assert_true(put(&r, 100, 1));
+		assert_false(at_ring_abandon());
+		assert_non_null(at_ring_reserve(&r, (size_t)(round * 7) % 300));
+		struct at_thread left = at_thread_self;
+		assert_true(put(&r, 50, 2));
+		assert_null(at_ring_reserve(&r, 1));
+		expect(&r, 100, 1);
+		assert_null(at_ring_peek(&r, &got));
+		at_thread_self = left;
+		assert_true(at_ring_abandon());
+		assert_false(at_ring_abandon());
+		expect(&r, 50, 2);
+		assert_null(at_ring_peek(&r, &got));
+		assert_int_equal(at_ring_count(&r), 0);
+	}
 }
 
 static void every_size_in_order_through_many_wraps(void **state)
@@ -302,6 +328,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(corruption_is_found_and_ends_it),
+		cmocka_unit_test(abandoned_records_are_passed_over),
 		cmocka_unit_test(every_size_in_order_through_many_wraps),
 		cmocka_unit_test(full_refuses_the_new_one_and_loses_none),
 		cmocka_unit_test(records_are_counted_too),
