@@ -86,7 +86,7 @@ def work_and_end(server, peer, take):
     since = time.time()
     work(server, peer)
     check(take(30, seconds=30), since)
-    assert server.stop(seconds=30) == 0
+    assert server.stop(seconds=30) == 0, server.output()
     assert "autotrace:" not in server.output()
 
 
@@ -309,7 +309,7 @@ def test_valgrind_and_https(rig, peer_certificate):
         }  # fmt: skip
         server = serve(rig, *valgrind(f"--suppressions={SUPPRESSIONS}"), env=env)
         work(server, peer, calls=3)
-        assert server.stop(seconds=60) == 0
+        assert server.stop(seconds=60) == 0, server.output()
         assert len(https.spans) == 9, server.output()
     assert "==" not in server.output(), server.output()
 
