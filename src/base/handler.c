@@ -32,6 +32,8 @@
 #define TO_SEGMENTS        (8 + 8 + 8 + 24 + 18 * 8) /* the code segment's lowest */
 #define USER_CODE          0x33
 #define SA_KERNEL_RESTORER 0x04000000u
+/* The stack is read across everybody's frames. */
+#define UNWATCHED __attribute__((no_sanitize("address", "thread")))
 
 /* What the kernel takes and gives, x86-64. */
 struct kernel_action {
@@ -77,7 +79,7 @@ static bool is_restorer(const struct handlers *h, uintptr_t word)
 }
 
 /* Whether the frame at p, with all of it readable, is of a handler that still runs. */
-static bool runs(const struct handlers *h, const uintptr_t *p, uint64_t mask)
+UNWATCHED static bool runs(const struct handlers *h, const uintptr_t *p, uint64_t mask)
 {
 	uint64_t before = p[TO_MASK / sizeof(*p)];
 	if ((p[TO_SEGMENTS / sizeof(*p)] & 0xffff) != USER_CODE)
@@ -85,7 +87,7 @@ static bool runs(const struct handlers *h, const uintptr_t *p, uint64_t mask)
 	return h->nodefer || (before != mask && !(before & ~mask));
 }
 
-__attribute__((no_sanitize("address", "thread"))) bool at_handler_runs(void)
+UNWATCHED bool at_handler_runs(void)
 {
 	struct handlers h = {.count = 0};
 	uint64_t mask = 0;
