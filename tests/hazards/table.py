@@ -32,9 +32,6 @@ def call(row):
     return f"e2e test_hooks.py::test_a_call_does_what_it_did[{row}]"
 
 
-# How most of flow/shore_bytes.c ends.
-LEAVE = "\t\tat_conn_leave(c, fd);\n\t}\n\tat_thread_leave();\n"
-
 HAZARDS = [
     Hazard(
         1, "what the library needs is missing: no program of the container starts",
@@ -79,12 +76,12 @@ HAZARDS = [
             Mutation(
                 "the child is not marked",
                 [("src/hooks/trampoline.S", "\tmovl $1, %fs:4(%rdx)\n", "")],
-                ["e2e test_hooks.py::test_each_hook_observes"], quick=True,
+                ["e2e test_processes.py::test_a_child_in_our_memory[vfork-_exit]"], quick=True,
             ),
             Mutation(
                 "the parent keeps the mark",
                 [("src/hooks/trampoline.S", "\tmovl %esi, %fs:4(%rdx)\n", "")],
-                ["e2e test_hooks.py::test_each_hook_observes"],
+                ["e2e test_processes.py::test_a_child_in_our_memory[vfork-_exit]"],
             ),
         ],
     ),
@@ -101,7 +98,7 @@ HAZARDS = [
     ),
     Hazard(
         5, "called before our constructor, or by an allocator that is being set up",
-        ["src/libc/libc.c", "src/base/thread.h", "src/hooks/trampoline.S"],
+        ["src/libc/libc.c", "src/base/process.h", "src/hooks/trampoline.S"],
         [
             Mutation(
                 "the table of originals is empty at first",
@@ -110,7 +107,7 @@ HAZARDS = [
             ),
             Mutation(
                 "hooks work before the settings are read, and when they say no",
-                [("src/base/thread.h", "return !__atomic_load_n(&at_thread_live, __ATOMIC_RELAXED) ||", "return")],
+                [("src/base/process.h", "\treturn __atomic_load_n(&at_process.is.live, __ATOMIC_RELAXED);", "\treturn true;")],
                 ["e2e test_preload.py::test_what_is_of_no_interest_costs_no_system_call[true]"],
             ),
             Mutation(
@@ -239,27 +236,12 @@ HAZARDS = [
     ),
     Hazard(
         10, "errno is not what the call left there",
-        ["src/flow/shore.c", "src/flow/shore_bytes.c", "src/flow/shore_wait.c"],
+        ["src/flow/boot.h", "src/flow/shore.c"],
         [
             Mutation(
-                "after reading",
-                [("src/flow/shore_bytes.c", "failed(c, fd, saved, true);\n" + LEAVE + "\terrno = saved;",
-                  "failed(c, fd, saved, true);\n" + LEAVE)],
-                [call("recv")],
-            ),
-            Mutation(
-                "after writing",
-                [("src/flow/shore_bytes.c", "(size_t)rc, at_talk_out);\n\t\telse if (rc < 0)\n\t\t\tfailed(c, "
-                                            "fd, saved, false);\n"
-                  + LEAVE + "\terrno = saved;",
-                  "(size_t)rc, at_talk_out);\n\t\telse if (rc < 0)\n\t\t\tfailed(c, fd, saved, false);\n" + LEAVE)],
-                [call("send")],
-            ),
-            Mutation(
-                "after connect",
-                [("src/flow/shore.c", "at_fdmap_swap(fd, AT_FD_FRESH);\n\t}\n\tat_thread_leave();\n\terrno = saved;",
-                  "at_fdmap_swap(fd, AT_FD_FRESH);\n\t}\n\tat_thread_leave();\n\t(void)saved;")],
-                [call("connect")],
+                "after our work",
+                [("src/flow/boot.h", "\terrno = saved;\n", "\t(void)saved;\n")],
+                [call("recv"), call("send"), call("connect")],
             ),
             Mutation(
                 "after fclose of a stream without a descriptor",
@@ -273,8 +255,7 @@ HAZARDS = [
         "change errno at all.",
         [
             ("src/base/thread.h", "#include <stdbool.h>\n", "#include <errno.h>\n#include <stdbool.h>\n"),
-            ("src/base/thread.h", "\tat_thread_self.guard++;\n\tif", "\tat_thread_self.guard++;\n\terrno = "
-                                                                     "EXDEV;\n\tif"),
+            ("src/base/thread.h", "\tif (at_thread_self.guard++ == 0)", "\terrno = EXDEV;\n\tif (at_thread_self.guard++ == 0)"),
         ],
     ),
     Hazard(
@@ -345,8 +326,7 @@ HAZARDS = [
         [
             Mutation(
                 "there is no guard",
-                [("src/base/thread.h", "\tat_thread_self.guard++;\n\tif", "\tif"),
-                 ("src/base/thread.h", "\tat_thread_self.guard--;\n", "")],
+                [("src/base/thread.h", "\tif (at_thread_self.guard++ == 0)", "\tif (at_thread_self.guard == 0)")],
                 ["unit base/test_thread"],
             ),
             Mutation(
@@ -370,8 +350,8 @@ HAZARDS = [
         [
             Mutation(
                 "a closed number is looked at again",
-                [("src/flow/shore.c", "\tforget(fd, AT_FD_BORING);\n\tat_thread_leave();",
-                  "\tforget(fd, AT_FD_UNKNOWN);\n\tat_thread_leave();")],
+                [("src/flow/shore.c", "forget(fd, AT_FD_BORING);\n\tat_boot_leave(saved);",
+                  "forget(fd, AT_FD_UNKNOWN);\n\tat_boot_leave(saved);")],
                 ["e2e test_preload.py::test_what_is_of_no_interest_costs_no_system_call[false]"],
             ),
         ],
