@@ -117,6 +117,29 @@ def test_a_connection_is_replaced(tmp_path):
     assert errors and set(errors) == {"connection_closed"}, spans.read_text()
 
 
+def test_a_request_that_is_peeked_at_is_one(tmp_path):
+    spans = tmp_path / "spans"
+    assert run([PRELOADED, "peeked"], LIBRARY, **to_a_file(spans)) == (0, "ok\n", "")
+    served = spans_of(spans, "SERVER")
+    assert len(served) == 1 and " 200 " in served[0], served
+
+
+def test_a_number_of_ours_is_taken_unseen(shared):
+    """One exporter prints to stdout, so the other one's sockets are in the program's table: nothing goes to whoever
+    has the number now, and it is not closed."""
+    take = shared.fresh()
+    result = shared.run([PRELOADED, "taken"], env={"OTEL_TRACES_EXPORTER": "otlp,line", "OTEL_BSP_SCHEDULE_DELAY": 10})
+    assert (result.code, result.err, result.out.count("ok\n")) == (0, "", 1)
+    take(4)
+
+
+def test_a_handler_makes_a_request_while_a_read_waits(tmp_path):
+    """The wait is the program's, no work of ours: what interrupts it is seen."""
+    spans = tmp_path / "spans"
+    assert run([PRELOADED, "handled"], LIBRARY, **to_a_file(spans)) == (0, "ok\n", "")
+    assert (len(spans_of(spans, "SERVER")), len(spans_of(spans, "CLIENT"))) == (1, 1)
+
+
 # --- programs that gain rights ---
 
 # A library of libc's own that hardly anybody preloads: in a mount namespace it becomes ours, since the loader takes

@@ -71,11 +71,13 @@ HAZARDS = [
     ),
     Hazard(
         3, "a vfork child works in its parent's memory",
-        ["src/hooks/trampoline.S", "src/base/thread.h"],
+        ["src/hooks/trampoline.S", "src/base/thread.h", "src/base/process.c"],
         [
             Mutation(
-                "the child is not marked",
-                [("src/hooks/trampoline.S", "\tmovl $1, %fs:4(%rdx)\n", "")],
+                "the child is not told from its parent",
+                [("src/hooks/trampoline.S", "\tmovl $1, %fs:4(%rdx)\n", ""),
+                 ("src/base/process.c", "\treturn (uint32_t)at_sys(SYS_getpid, 0, 0, 0) != at_process.is.pid;",
+                   "\treturn false;")],
                 ["e2e test_processes.py::test_a_child_in_our_memory[vfork-_exit]"], quick=True,
             ),
             Mutation(
@@ -107,7 +109,8 @@ HAZARDS = [
             ),
             Mutation(
                 "hooks work before the settings are read, and when they say no",
-                [("src/base/process.h", "\treturn __atomic_load_n(&at_process.is.live, __ATOMIC_RELAXED);", "\treturn true;")],
+                [("src/base/process.h", "\treturn __atomic_load_n(&at_process.is.live, __ATOMIC_RELAXED);",
+                  "\treturn true;")],
                 ["e2e test_preload.py::test_what_is_of_no_interest_costs_no_system_call[true]"],
             ),
             Mutation(
@@ -121,7 +124,7 @@ HAZARDS = [
     ),
     Hazard(
         6, "the program closes or replaces our descriptors",
-        ["src/base/fdmap.c", "src/flow/shore.c", "src/flow/shore.h", "src/hooks/close.c"],
+        ["src/base/fdmap.c", "src/flow/shore.c", "src/flow/shore.h", "src/export/socket.c"],
         [
             Mutation(
                 "our thread stays in the program's table of descriptors",
@@ -140,14 +143,14 @@ HAZARDS = [
                 ["e2e test_descriptors.py::test_spans_on_stdout_go_on[closed_ranges-line-today's]"],
             ),
             Mutation(
-                "dup2 onto one of ours, and we go on using it",
-                [
-                    ("src/flow/shore.c", "\tat_fdmap_disown(to);\n", ""),
-                    ("src/base/fdmap.c", "if (id[1] && id[0] == own[i].id[0] && id[1] == own[i].id[1])",
-                      "if (id[1])"),
-                ],
-                ["e2e "
-                 "test_descriptors.py::test_spans_are_delivered_whatever_becomes_of_descriptors[dup2_everywhere-old]"],
+                "a socket of ours is used without a look whether it still is",
+                [("src/export/socket.c", "inode(sockets[i].fd - 1) != sockets[i].ino)", "!sockets[i].ino)")],
+                ["e2e test_preload.py::test_a_number_of_ours_is_taken_unseen"],
+            ),
+            Mutation(
+                "a number that was ours is closed, whosever it is now",
+                [("src/export/socket.c", "\tif (inode(fd) == sockets[i].ino)\n", "")],
+                ["e2e test_preload.py::test_a_number_of_ours_is_taken_unseen"],
             ),
         ],
     ),
@@ -255,7 +258,8 @@ HAZARDS = [
         "change errno at all.",
         [
             ("src/base/thread.h", "#include <stdbool.h>\n", "#include <errno.h>\n#include <stdbool.h>\n"),
-            ("src/base/thread.h", "\tif (at_thread_self.guard++ == 0)", "\terrno = EXDEV;\n\tif (at_thread_self.guard++ == 0)"),
+            ("src/base/thread.h", "\tif (at_thread_self.guard++ == 0)",
+              "\terrno = EXDEV;\n\tif (at_thread_self.guard++ == 0)"),
         ],
     ),
     Hazard(
@@ -271,7 +275,7 @@ HAZARDS = [
             Mutation(
                 "what was peeked at counts as read",
                 [("src/hooks/read.c", "#define NO_DATA (MSG_PEEK | MSG_OOB | MSG_ERRQUEUE)", "#define NO_DATA 0")],
-                ["e2e test_hooks.py::test_each_hook_observes"],
+                ["e2e test_preload.py::test_a_request_that_is_peeked_at_is_one"],
             ),
             Mutation(
                 "nobody asks whether memory can be read",
@@ -349,9 +353,9 @@ HAZARDS = [
         ["src/flow/shore.h", "src/conn/conn.c", "src/flow/shore.c"],
         [
             Mutation(
-                "a closed number is looked at again",
-                [("src/flow/shore.c", "forget(fd, AT_FD_BORING);\n\tat_boot_leave(saved);",
-                  "forget(fd, AT_FD_UNKNOWN);\n\tat_boot_leave(saved);")],
+                "what a file is found to be is not kept",
+                [("src/conn/conn.c", "if (sockopt(fd, SO_TYPE) != SOCK_STREAM)\n\t\treturn AT_FD_BORING;",
+                  "if (sockopt(fd, SO_TYPE) != SOCK_STREAM)\n\t\treturn AT_FD_UNKNOWN;")],
                 ["e2e test_preload.py::test_what_is_of_no_interest_costs_no_system_call[false]"],
             ),
         ],
@@ -359,7 +363,7 @@ HAZARDS = [
     ),
     Hazard(
         15, "an HTTP message is taken for something else",
-        ["src/wire/http1.c", "src/wire/http1_head.c", "src/flow/talk.c"],
+        ["src/wire/http1.c", "src/wire/http1_head.c", "src/wire/http1_priv.h", "src/flow/talk.c"],
         [
             Mutation(
                 "chunks are not looked for",
@@ -376,8 +380,7 @@ HAZARDS = [
             ),
             Mutation(
                 "an interim answer is the answer",
-                [("src/flow/talk.c", "\tif (m->status < 200 && m->status != 101)\n\t\treturn "
-                                     "AT_HTTP1_THEN_BODY;\n", "")],
+                [("src/wire/http1_priv.h", "\tif (response && m->status < 200)\n\t\treturn AT_HTTP1_HEAD;\n", "")],
                 ["e2e test_programs_clients.py::test_answers[early-200-unset-None-4]"],
             ),
             Mutation(
@@ -519,7 +522,7 @@ HAZARDS = [
                 "the guard is held across the call that blocks",
                 [("src/hooks/read.c", "\tssize_t rc = at_libc.read(fd, buf, n);\n",
                   "\tat_thread_enter();\n\tssize_t rc = at_libc.read(fd, buf, n);\n\tat_thread_leave();\n")],
-                ["e2e test_hooks.py::test_a_storm_of_signals"],
+                ["e2e test_preload.py::test_a_handler_makes_a_request_while_a_read_waits"],
             ),
         ],
     ),
@@ -540,8 +543,11 @@ HAZARDS = [
         ["scripts/list-exports", "src/hooks/process.c", "Makefile"],
         [
             Mutation(
-                "all names are global",
-                [("scripts/list-exports", "echo 'local: *;'", "true")],
+                "no version script, and a name that is not hidden",
+                [("scripts/list-exports", "echo 'local: *;'", "true"),
+                 ("src/base/log.c", "void at_log(enum at_log_level level, const char *format, ...)\n{",
+                  '__attribute__((visibility("default"))) void\n'
+                  "at_log(enum at_log_level level, const char *format, ...)\n{")],
                 ["run scripts/lint-symbols"],
             ),
             Mutation(

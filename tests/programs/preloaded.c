@@ -8,17 +8,26 @@
  *             to itself
  *   forked    a request to itself, and one in each of COUNT children that are forked at once
  *   replaced  a request whose connection is replaced by /dev/null before it is answered
+ *   peeked    a request that is looked at (MSG_PEEK) before it is read
+ *   taken     puts a socket of its own on each number it does not know, unseen, between requests:
+ *             nothing may be said on it, and it must stay
+ *   handled   a request made and answered by a signal handler, while a read waits
  *   plugin    loads plugin.so, to be found by the program's own run path
  */
 #include <arpa/inet.h>
 #include <dlfcn.h>
+#include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/auxv.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -155,6 +164,67 @@ static void replaced(int unused)
 	must(read(client, buf, sizeof(buf)) == 0, "the end");
 }
 
+static void peeked(int unused)
+{
+	char buf[500];
+	(void)unused;
+	begin();
+	int client = ask(), server = accept(listener, NULL, NULL);
+	must(recv(server, buf, sizeof(buf), MSG_PEEK) >= (ssize_t)sizeof(request) - 1, "peek");
+	take(server);
+	answer(server, client);
+	close(server);
+}
+
+static void taken(int unused)
+{
+	int pair[2], count = 0, numbers[16];
+	char buf[8];
+	struct stat mine, there;
+	(void)unused;
+	one_request();
+	usleep(300000);
+	must(socketpair(AF_UNIX, SOCK_STREAM, 0, pair) == 0 && fstat(pair[0], &mine) == 0, "pair");
+	for (int fd = pair[1] + 1; fd < 1024 && count < 16; fd++) {
+		long rc;
+		if (fstat(fd, &there) != 0 || !S_ISSOCK(there.st_mode))
+			continue;
+		__asm__ volatile("syscall"
+				 : "=a"(rc)
+				 : "a"(SYS_dup2), "D"(pair[0]), "S"(fd)
+				 : "rcx", "r11", "memory");
+		must(rc == fd, "dup2");
+		numbers[count++] = fd;
+	}
+	must(count > 0, "no socket of others");
+	one_request();
+	usleep(300000);
+	must(recv(pair[1], buf, sizeof(buf), MSG_DONTWAIT) == -1 && errno == EAGAIN, "bytes");
+	while (count--)
+		must(fstat(numbers[count], &there) == 0 && there.st_ino == mine.st_ino, "gone");
+}
+
+static int ends[2];
+
+static void on_alarm(int unused)
+{
+	(void)unused;
+	one_request();
+	must(write(ends[1], "x", 1) == 1, "go on");
+}
+
+static void handled(int unused)
+{
+	char buf[4];
+	struct sigaction action = {.sa_handler = on_alarm, .sa_flags = SA_RESTART};
+	struct itimerval once = {.it_value = {.tv_usec = 100000}};
+	(void)unused;
+	must(socketpair(AF_UNIX, SOCK_STREAM, 0, ends) == 0, "socketpair");
+	sigaction(SIGALRM, &action, NULL);
+	setitimer(ITIMER_REAL, &once, NULL);
+	must(read(ends[0], buf, sizeof(buf)) == 1, "read");
+}
+
 static void plugin(int unused)
 {
 	(void)unused;
@@ -167,7 +237,8 @@ int main(int argc, char **argv)
 		const char *name;
 		void (*run)(int count);
 	} rows[] = {{"reused", reused}, {"files", files},       {"secure", secure},
-		    {"forked", forked}, {"replaced", replaced}, {"plugin", plugin}};
+		    {"forked", forked}, {"replaced", replaced}, {"peeked", peeked},
+		    {"taken", taken},   {"handled", handled},   {"plugin", plugin}};
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
 		if (argc > 1 && strcmp(argv[1], rows[i].name) == 0) {
 			rows[i].run(argc > 2 ? atoi(argv[2]) : 0);
