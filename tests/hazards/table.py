@@ -344,7 +344,7 @@ HAZARDS = [
                                      "need, true,\n"
                   "\t\t\t\t\t      __ATOMIC_ACQ_REL, __ATOMIC_RELAXED));",
                   "\t} while (false);\n\t__atomic_store_n(&r->head, head + pad + need, __ATOMIC_RELEASE);")],
-                ["unit base/test_ring"], quick=True,
+                ["unit base/test_ring"],
             ),
         ],
     ),
@@ -353,9 +353,11 @@ HAZARDS = [
         ["src/flow/shore.h", "src/conn/conn.c", "src/flow/shore.c"],
         [
             Mutation(
-                "what a file is found to be is not kept",
+                "what is found out of a number is not kept, not even when it is closed",
                 [("src/conn/conn.c", "if (sockopt(fd, SO_TYPE) != SOCK_STREAM)\n\t\treturn AT_FD_BORING;",
-                  "if (sockopt(fd, SO_TYPE) != SOCK_STREAM)\n\t\treturn AT_FD_UNKNOWN;")],
+                  "if (sockopt(fd, SO_TYPE) != SOCK_STREAM)\n\t\treturn AT_FD_UNKNOWN;"),
+                 ("src/flow/shore.c", "forget(fd, AT_FD_BORING);\n\tat_boot_leave(saved);",
+                  "forget(fd, AT_FD_UNKNOWN);\n\tat_boot_leave(saved);")],
                 ["e2e test_preload.py::test_what_is_of_no_interest_costs_no_system_call[false]"],
             ),
         ],
