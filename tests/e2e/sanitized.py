@@ -54,7 +54,9 @@ SCENARIOS = [
 @pytest.mark.parametrize("program, scenario", SCENARIOS)
 def test_rough_programs(shared, preload, tmp_path, program, scenario):
     command = [PROGRAMS / program, scenario, *([tmp_path] if program == "hooks_guest" else [])]
-    env = {"LD_PRELOAD": preload, "TSAN_OPTIONS": f"suppressions={SUPPRESSIONS}"}
+    # ThreadSanitizer holds handlers back and calls them where nothing is interrupted, without the kernel's frame by
+    # which the library knows a handler; so it may make its thread there, which the runtime would then complain of.
+    env = {"LD_PRELOAD": preload, "TSAN_OPTIONS": f"suppressions={SUPPRESSIONS}:report_signal_unsafe=0"}
     result = shared.run(command, env=env, timeout=120, quiet=False)
     clean(result.err)
     assert result.code == 0 and result.out.endswith("ok\n"), (result.code, result.out, result.err)
