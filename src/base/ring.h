@@ -19,7 +19,7 @@ struct at_ring_suspect {
 	uint64_t place;   /* likewise */
 };
 
-#define AT_RING_SUSPECTS 16
+#define AT_RING_SUSPECTS 64
 
 struct at_ring {
 	char *mem;          /* the bytes; a mapping, owned unless it was adopted */

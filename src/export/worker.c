@@ -38,7 +38,7 @@
  */
 #define NETWORK_GLANCE (20 * NS_PER_MS)
 /* A record that is not finished for so long is looked into. */
-#define STUCK (10 * NS_PER_MS)
+#define STUCK (2 * NS_PER_MS)
 /* The wall clock is followed this often. */
 #define ANCHOR_EVERY (10ull * NS_PER_S)
 /* What ended processes left is looked for this often. */
