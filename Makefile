@@ -241,9 +241,10 @@ VALGRIND = valgrind -q --error-exitcode=99 --leak-check=full --errors-for-leak-k
 # Not for valgrind: log closes every descriptor, bundle executes itself, resolve forks while another thread looks names
 # up (what that held is lost in the child), ring, slab and conn have more threads than it gets through in time, and the
 # files of the two programs never run in anybody else's process. handler wants the kernel's frames on the stack, where
-# valgrind has its own, and the children of spool's tests end with _exit and free nothing. The sanitizers have them all.
+# valgrind has its own, process a child in the same memory, which valgrind has not, and the children of spool's tests
+# end with _exit and free nothing. The sanitizers have them all.
 NO_VALGRIND = base/test_log libc/test_bundle export/test_resolve base/test_ring base/test_slab conn/test_conn \
-	base/test_handler export/test_spool \
+	base/test_handler base/test_process export/test_spool \
 	$(patsubst tests/unit/%.c,%,$(wildcard tests/unit/cli/*.c tests/unit/view/*.c))
 check-valgrind: all $(UNIT) $(HELPERS) | $(BUILD)/.deps-test ## unit tests, and a traced server, under valgrind
 	$(Q)UNIT_UNDER="$(VALGRIND)" scripts/run-unit $(filter-out $(addprefix %/,$(NO_VALGRIND)),$(UNIT))
