@@ -15,7 +15,6 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
-#include <time.h>
 
 #include "base/counter.h"
 #include "base/fdmap.h"
@@ -278,7 +277,7 @@ static void handle(struct at_recover *r, const struct at_spool_entry *e, const s
 	}
 	enum at_spool_verdict verdict = load(r, st);
 	bool known = verdict == AT_SPOOL_GOOD || verdict == AT_SPOOL_DAMAGED;
-	if (known && (int64_t)time(NULL) - e->changed > EXPIRE_S)
+	if (known && at_spool_dir_now() - e->changed > EXPIRE_S)
 		drop(r);
 	else if (verdict != AT_SPOOL_GOOD)
 		pass_by(r, verdict == AT_SPOOL_OTHER);

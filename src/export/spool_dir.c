@@ -11,8 +11,8 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/syscall.h>
-#include <time.h>
 
+#include "base/clock.h"
 #include "base/fdmap.h"
 #include "export/spool_file.h"
 #include "libc/sys.h"
@@ -37,11 +37,17 @@ static bool ends_in(const char *name, const char *suffix)
 	return n > m && strcmp(name + n - m, suffix) == 0;
 }
 
+/* The program may live in another time; files carry the kernel's. */
+int64_t at_spool_dir_now(void)
+{
+	return (int64_t)(at_clock_wall() / 1000000000u);
+}
+
 /* Takes what a process that died while it made its file left behind. */
 static void sweep(const struct at_spool_dir *d, const char *name, const struct stat *seen)
 {
 	struct stat st;
-	if (seen->st_mtime + STILLBORN_S > time(NULL))
+	if (seen->st_mtime + STILLBORN_S > at_spool_dir_now())
 		return;
 	int fd = at_spool_dir_claim(d, name, &st);
 	if (fd < 0)

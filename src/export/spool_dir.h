@@ -45,4 +45,7 @@ void at_spool_dir_release(int fd);
 /* Removes a file that the caller has claimed. */
 void at_spool_dir_remove(const struct at_spool_dir *d, const char *name);
 
+/* The time that files' ages are told by: Unix seconds of the kernel's clock. */
+int64_t at_spool_dir_now(void);
+
 #endif

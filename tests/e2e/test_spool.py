@@ -8,6 +8,7 @@ import struct
 import subprocess
 import sys
 import time
+from glob import glob
 from pathlib import Path
 
 import pytest
@@ -164,6 +165,17 @@ def test_next_process(rig, spool):
     assert result.code == 0
     spans = rig.take(701)
     assert sum(s.pid == pid for s in spans) == 700 and not files(spool)
+
+
+def test_next_process_in_another_time(rig, spool):
+    """The program's clock, ten years ahead here, makes nobody's file too old: files carry the kernel's time."""
+    found = glob("/usr/lib/*/faketime/libfaketime.so.1")
+    if not found:
+        pytest.skip("libfaketime is not installed")
+    left_by_emit(rig, spool)
+    env = {"AUTOTRACE_SPOOL_DIR": spool, "LD_PRELOAD": f"{LIBRARY}:{found[0]}", "FAKETIME": "+10y"}
+    rig.run([EMIT, "1"], "next", env=env, quiet=False)
+    assert sorted(s.service for s in rig.take(6)) == ["gone"] * 5 + ["next"]
 
 
 def test_two_at_once(rig, spool):
