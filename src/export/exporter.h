@@ -67,8 +67,11 @@ struct at_exporter_ops {
 	bool (*adopt)(void *self, const struct at_resource *r);
 };
 
-#define AT_EXPORTER(bit, ops) extern const struct at_exporter_ops ops;
-#include "export/exporters.def"
-#undef AT_EXPORTER
+/* Every exporter there is, as exporters.def lists them. */
+extern const struct at_exporter_row {
+	unsigned bit; /* enum at_exporter, of config->exporters */
+	const struct at_exporter_ops *ops;
+} at_exporter[];
+extern const unsigned at_exporters;
 
 #endif

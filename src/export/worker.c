@@ -87,17 +87,9 @@ static __thread bool is_self __attribute__((tls_model("initial-exec")));
 
 static void open_lanes(struct worker *w, const struct at_exporter_env *env)
 {
-	static const struct {
-		unsigned bit; /* of config->exporters */
-		const struct at_exporter_ops *ops;
-	} rows[] = {
-#define AT_EXPORTER(bit, ops) {bit, &ops},
-#include "export/exporters.def"
-#undef AT_EXPORTER
-	};
-	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
-		if ((env->config->exporters & rows[i].bit) && w->lanes < LANES &&
-		    at_lane_open(&w->lane[w->lanes], rows[i].ops, env))
+	for (unsigned i = 0; i < at_exporters; i++)
+		if ((env->config->exporters & at_exporter[i].bit) && w->lanes < LANES &&
+		    at_lane_open(&w->lane[w->lanes], at_exporter[i].ops, env))
 			w->lanes++;
 	STORE(lanes, w->lanes);
 }
