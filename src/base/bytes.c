@@ -30,27 +30,6 @@ struct at_str at_str_trim(struct at_str s)
 	return s;
 }
 
-/* Eight bytes at a time; the last ones overlap. Constants: the golden ratio's fraction, odd. */
-uint64_t at_str_hash(struct at_str s)
-{
-	const uint64_t k = UINT64_C(0x9e3779b97f4a7c15);
-	uint64_t h = s.n, w = 0;
-	size_t i = 0;
-	for (; i + 8 <= s.n; i += 8) {
-		memcpy(&w, s.p + i, 8);
-		h = (h ^ w) * k;
-		h ^= h >> 29;
-	}
-	if (i < s.n && s.n >= 8) {
-		memcpy(&w, s.p + s.n - 8, 8);
-		h = (h ^ w) * k;
-		return h ^ h >> 32;
-	}
-	for (; i < s.n; i++)
-		h = (h ^ (unsigned char)s.p[i]) * k;
-	return h ^ h >> 32;
-}
-
 ptrdiff_t at_str_find(struct at_str s, char c)
 {
 	const char *hit = s.n ? memchr(s.p, c, s.n) : NULL;

@@ -60,10 +60,6 @@ bool at_str_eq_nocase(struct at_str a, struct at_str b);
 /* Without leading and trailing spaces and tabs (OWS of RFC 9110). */
 struct at_str at_str_trim(struct at_str s);
 
-/* A quick hash, the same in this process only; not for texts of an attacker's choice where equal
- * hashes would hurt. */
-uint64_t at_str_hash(struct at_str s);
-
 /* Index of byte c, or -1. */
 ptrdiff_t at_str_find(struct at_str s, char c);
 

@@ -10,6 +10,8 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "base/bytes.h"
+
 static inline uint64_t at_checksum_mix(uint64_t h, uint64_t word)
 {
 	h = (h ^ word) * UINT64_C(0x9e3779b97f4a7c15);
@@ -30,6 +32,12 @@ static inline uint64_t at_checksum(uint64_t seed, const void *p, size_t n)
 	if (n)
 		memcpy(&word, bytes, n);
 	return at_checksum_mix(h, word);
+}
+
+/* The same as a hash of text, for tables in which equal hashes do no harm. */
+static inline uint64_t at_str_hash(struct at_str s)
+{
+	return at_checksum(0, s.p, s.n);
 }
 
 #endif

@@ -14,6 +14,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "base/counter.h"
 #include "base/fault.h"
 #include "base/thread.h"
 
@@ -168,6 +169,7 @@ static void suspect(struct at_ring *r, const struct at_thread *t)
 		__atomic_store_n(&s->state, 2, __ATOMIC_RELEASE);
 		return;
 	}
+	at_count(places_unknown, 1);
 }
 
 bool at_ring_abandon(void)

@@ -5,6 +5,7 @@
  */
 #include "export/otlp_encode.h"
 
+#include "base/checksum.h"
 #include "export/otlp_known.h"
 #include "export/pb.h"
 

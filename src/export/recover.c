@@ -76,17 +76,9 @@ static const bool one_attempt = true;
 
 static const struct at_exporter_ops *find_exporter(const struct at_config *c)
 {
-	static const struct {
-		unsigned bit; /* of config->exporters */
-		const struct at_exporter_ops *ops;
-	} rows[] = {
-#define AT_EXPORTER(bit, ops) {bit, &ops},
-#include "export/exporters.def"
-#undef AT_EXPORTER
-	};
-	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
-		if ((c->exporters & rows[i].bit) && rows[i].ops->adopt)
-			return rows[i].ops;
+	for (unsigned i = 0; i < at_exporters; i++)
+		if ((c->exporters & at_exporter[i].bit) && at_exporter[i].ops->adopt)
+			return at_exporter[i].ops;
 	return NULL;
 }
 
@@ -252,6 +244,7 @@ static void drop(struct at_recover *r)
 	at_spool_dir_remove(&r->dir, r->file.name);
 	r->tally.expired++;
 	r->tally.lost += lost;
+	at_count(spool_lost, lost);
 	at_log(AT_LOG_WARN, "spool: dropped %s with %lu spans: too old, or over the limit",
 	       r->file.name, lost);
 	forget(&r->file);
@@ -409,6 +402,7 @@ static bool send(struct at_recover *r, uint64_t now)
 		r->file.repeated += result.delivered;
 	}
 	r->tally.rejected += result.rejected;
+	at_count(spool_lost, result.rejected);
 	r->file.delivered += result.delivered;
 	at_count(spans_recovered, result.delivered);
 	r->state = FILLING;

@@ -4,6 +4,8 @@
  */
 #include "flow/repeat.h"
 
+#include "base/checksum.h"
+
 /* Larger ones are not worth keeping per connection. */
 #define REPEAT_MAX 1024u
 

@@ -6,6 +6,7 @@
  */
 #include <stdlib.h>
 
+#include "base/checksum.h"
 #include "config/config.h"
 #include "processor/chain.h"
 #include "processor/guess.h"
@@ -40,12 +41,10 @@ static void close_route(void *self)
 	free(r);
 }
 
-/* FNV-1a. */
+/* 0 is a free slot. */
 static uint64_t hash(struct at_str s)
 {
-	uint64_t h = 0xcbf29ce484222325u;
-	for (size_t i = 0; i < s.n; i++)
-		h = (h ^ (unsigned char)s.p[i]) * 0x100000001b3u;
+	uint64_t h = at_str_hash(s);
 	return h ? h : 1;
 }
 

@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "base/checksum.h"
 #include "base/entropy.h"
 #include "export/otlp_encode.h"
 #include "export/otlp_frame.h"
