@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from rig import BUILD, LIBRARY, PYTHON, Wire, ask, environment, program, respond, until
+from rig import BUILD, PYTHON, Wire, ask, environment, program, respond, until
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "spool"))
 from kill import CONFIRM, Killing, look_into  # noqa: E402
@@ -173,7 +173,8 @@ def test_next_process_in_another_time(rig, spool):
     if not found:
         pytest.skip("libfaketime is not installed")
     left_by_emit(rig, spool)
-    env = {"AUTOTRACE_SPOOL_DIR": spool, "LD_PRELOAD": f"{LIBRARY}:{found[0]}", "FAKETIME": "+10y"}
+    env = {"AUTOTRACE_SPOOL_DIR": spool, "LD_PRELOAD": found[0], "FAKETIME": "+10y"}
+    env["AUTOTRACE_EXIT_TIMEOUT"] = 20000
     rig.run([EMIT, "1"], "next", env=env, quiet=False)
     assert sorted(s.service for s in rig.take(6)) == ["gone"] * 5 + ["next"]
 
