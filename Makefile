@@ -204,7 +204,7 @@ $(BUILD)/tests/fuzz/%: tests/fuzz/%.c $(CLI_LIB) $(VIEW_LIB) $(BUILD)/core.a $(B
 	$(Q)$(COMPILE) -fsanitize=fuzzer -o $@ $< $(CLI_LIB) $(VIEW_LIB) $(WITH_CORE) \
 		-lmicrohttpd -ljansson -lz $(LDFLAGS)
 
-$(addprefix $(BUILD)/.deps-,test check demo bench transparency): $(BUILD)/.deps-%: scripts/install-deps
+$(addprefix $(BUILD)/.deps-,test check demo bench transparency causality): $(BUILD)/.deps-%: scripts/install-deps
 	@mkdir -p $(@D)
 	$(Q)scripts/install-deps build $*
 	@touch $@
@@ -278,6 +278,13 @@ hazards-record: hazards ## the same, and keep the table
 	cp $(BUILD)/hazards/results.md tests/hazards/results.md
 transparency-quick: all | $(BUILD)/.deps-transparency ## the part of it that takes a minute
 	$(Q)BUILD_DIR=$(abspath $(BUILD)) tests/transparency/run --quick
+causality: all | $(BUILD)/.deps-causality ## who caused whom, against the truth: every stack, 1, 8 and 64 clients
+	$(Q)BUILD_DIR=$(abspath $(BUILD)) tests/causality/run
+causality-quick: all | $(BUILD)/.deps-causality ## the part of it that takes a minute
+	$(Q)BUILD_DIR=$(abspath $(BUILD)) tests/causality/run --quick
+causality-record: all | $(BUILD)/.deps-causality ## the whole, and keep the table, whatever it says
+	$(Q)BUILD_DIR=$(abspath $(BUILD)) tests/causality/run; status=$$?; \
+		cp $(BUILD)/causality/results.md tests/causality/results.md; exit $$status
 demo: all | $(BUILD)/.deps-demo ## nginx, gunicorn and Flask under the preload, and the trace they make
 	$(Q)BUILD_DIR=$(abspath $(BUILD)) examples/demo/run
 
@@ -308,5 +315,6 @@ help: ## this list
 
 .PHONY: all lib core bundle programs test-programs helpers unit e2e hooks test check-asan \
 	check-ubsan check-tsan sanitized check-valgrind fuzz fuzz-run bench bench-record million soak \
-	hazards hazards-quick hazards-record transparency transparency-quick demo spool-kill lint install \
+	hazards hazards-quick hazards-record transparency transparency-quick causality causality-quick \
+	causality-record demo spool-kill lint install \
 	uninstall clean distclean help
