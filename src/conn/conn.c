@@ -33,6 +33,7 @@ static struct at_conn *prepare(enum at_conn_role role)
 	c->began = 0;
 	c->talk = NULL;
 	c->owner = NULL;
+	c->told = false;
 	c->blind = false;
 	return c;
 }

@@ -49,6 +49,7 @@ struct at_conn {
 	void *talk;              /* flow's conversation, owned by flow; NULL until bytes flow */
 	void *owner;             /* flow: the request under which it was opened or last written */
 	uint32_t owner_generation;
+	bool told;  /* a runtime said who the owner is */
 	bool blind; /* opened in an event loop for nobody knows which open request */
 };
 

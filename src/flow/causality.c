@@ -11,6 +11,8 @@
  */
 #include "flow/causality.h"
 
+#include "flow/bridge.h"
+
 /* What a thread is working on. */
 struct worker {
 	struct at_ref current; /* the request, valid while it is open */
@@ -54,7 +56,7 @@ void at_causality_resume(const struct at_exchange *call)
 {
 	/* A worker that only blocks has what it works on already, or nothing that can be told: a
 	 * pool's thread goes on with somebody else's job. */
-	if (!worker.looped)
+	if (!worker.looped || at_bridge_is_on())
 		return;
 	take_up(at_exchange_valid(call->parent) ? call->parent : (struct at_ref){0}, AT_RULE_LOOP);
 }
@@ -63,12 +65,18 @@ void at_causality_wait(bool several, bool waits)
 {
 	worker.defers = !waits && (worker.defers || is_waiting());
 	worker.current = (struct at_ref){0};
+	at_bridge_event_over();
 	if (several)
 		worker.looped = true;
 }
 
 struct at_ref at_causality_current(enum at_rule *ret_rule)
 {
+	if (at_bridge_is_on()) {
+		struct at_ref task = at_bridge_task();
+		*ret_rule = task.exchange ? AT_RULE_BRIDGE : AT_RULE_NONE;
+		return task;
+	}
 	if (worker.defers || !at_exchange_valid(worker.current)) {
 		*ret_rule = AT_RULE_NONE;
 		return (struct at_ref){0};
@@ -90,17 +98,37 @@ bool at_causality_blind(void)
 	return worker.looped && !at_causality_current(&rule).exchange && at_exchange_any_open();
 }
 
-struct at_ref at_causality_parent(struct at_ref owner, bool blind, enum at_rule *ret_rule,
+struct at_claim at_causality_claim(const struct at_conn *c)
+{
+	return (struct at_claim){
+		.owner = {c->owner, c->owner_generation}, .told = c->told, .blind = c->blind};
+}
+
+struct at_ref at_causality_parent(struct at_claim claim, enum at_rule *ret_rule,
 				  uint64_t *ret_epoch)
 {
-	struct at_ref current = at_causality_current(ret_rule);
-	if (at_exchange_valid(owner) && (worker.looped || !current.exchange)) {
-		*ret_rule = AT_RULE_LOOP;
-		return owner;
+	bool owned = at_exchange_valid(claim.owner);
+	if (claim.told) {
+		*ret_rule = owned ? AT_RULE_BRIDGE : AT_RULE_NONE;
+		return owned ? claim.owner : (struct at_ref){0};
 	}
-	if (current.exchange && !(blind && worker.looped))
+	struct at_ref current = at_causality_current(ret_rule);
+	if (at_bridge_is_on())
+		return current;
+	if (owned && (worker.looped || !current.exchange)) {
+		*ret_rule = AT_RULE_LOOP;
+		return claim.owner;
+	}
+	if (current.exchange && !(claim.blind && worker.looped))
 		return current;
 	struct at_ref only = at_exchange_only_one(ret_epoch);
 	*ret_rule = only.exchange ? AT_RULE_ONLY_ONE : AT_RULE_NONE;
 	return only;
+}
+
+struct at_ref at_causality_parent_of_connect(struct at_claim claim, enum at_rule *ret_rule,
+					     uint64_t *ret_epoch)
+{
+	claim.told = claim.told || (at_bridge_is_on() && claim.owner.exchange);
+	return at_causality_parent(claim, ret_rule, ret_epoch);
 }

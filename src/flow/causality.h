@@ -6,7 +6,15 @@
 #ifndef AT_FLOW_CAUSALITY_H
 #define AT_FLOW_CAUSALITY_H
 
+#include "conn/conn.h"
 #include "flow/exchange.h"
+
+/* What a connection says about who makes a call over it. */
+struct at_claim {
+	struct at_ref owner; /* the request that owns it */
+	bool told;           /* by a runtime, which then says that there is none, too */
+	bool blind;          /* opened in an event loop for nobody knows which open request */
+};
 
 /* The thread read bytes of this server exchange: it is working on it now. */
 void at_causality_serve(const struct at_exchange *x);
@@ -34,9 +42,16 @@ void at_causality_inherit(struct at_ref from);
  * its first call is then not the current request's, whichever that will be. */
 bool at_causality_blind(void);
 
-/* The parent of a call about to be made over a connection owned by `owner`, or opened `blind`;
- * none: a root. For AT_RULE_ONLY_ONE *ret_epoch is what at_exchange_epoch_is wants at the end. */
-struct at_ref at_causality_parent(struct at_ref owner, bool blind, enum at_rule *ret_rule,
+/* What c says. Its lock is held. */
+struct at_claim at_causality_claim(const struct at_conn *c);
+
+/* The parent of a call about to be made over a connection with that claim; none: a root. For
+ * AT_RULE_ONLY_ONE *ret_epoch is what at_exchange_epoch_is wants at the end. */
+struct at_ref at_causality_parent(struct at_claim claim, enum at_rule *ret_rule,
 				  uint64_t *ret_epoch);
+
+/* The parent of an attempt to connect: nobody else has a part in the connection yet. */
+struct at_ref at_causality_parent_of_connect(struct at_claim claim, enum at_rule *ret_rule,
+					     uint64_t *ret_epoch);
 
 #endif

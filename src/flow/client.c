@@ -99,13 +99,13 @@ static void adopt_environment(struct at_exchange *x)
 }
 
 /* By a rule that can be named, or as a root. `known`: the parent that a header names. */
-static void find_parent(struct at_exchange *x, struct at_ref known, struct at_ref owner, bool blind)
+static void find_parent(struct at_exchange *x, struct at_ref known, struct at_claim claim)
 {
 	struct at_context parent;
 	enum at_rule rule = AT_RULE_HEADER;
 	struct at_ref by = known;
 	if (!by.exchange)
-		by = at_causality_parent(owner, blind, &rule, &x->epoch);
+		by = at_causality_parent(claim, &rule, &x->epoch);
 	if (at_exchange_identity(by, &parent)) {
 		at_exchange_adopt(x, &parent, false);
 		at_exchange_carried(by, &x->carried, &x->state_len);
@@ -121,18 +121,18 @@ static void find_parent(struct at_exchange *x, struct at_ref known, struct at_re
 static void identify(struct at_talk *t, struct at_exchange *x, const struct at_message *m)
 {
 	struct at_ref known = {0};
-	struct at_ref owner = {t->conn->owner, t->conn->owner_generation};
 	x->carries = (uint8_t)classify(m, &known);
 	x->silent = x->carries == AT_CLIENT_INSTRUMENTED;
 	if (x->silent)
 		at_count(calls_silent, 1);
 	at_describe_method(x, m->method);
 	if (!x->silent) {
-		find_parent(x, known, owner, t->conn->blind);
+		find_parent(x, known, at_causality_claim(t->conn));
 		if (x->recording)
 			at_describe_client(x, m, at_conn_peer(t->fd, t->conn));
 	}
 	t->conn->blind = false;
+	t->conn->told = false;
 	at_causality_touch(x->parent.exchange);
 	t->conn->owner = x->parent.exchange;
 	t->conn->owner_generation = x->parent.generation;
@@ -196,12 +196,12 @@ static enum at_http1_then head(void *ctx, const struct at_message *m)
 const struct at_http1_sink at_client_requests = {begin, head, at_talk_asked};
 
 void at_client_connect_failed(const struct at_endpoint *peer, int error, uint64_t began,
-			      struct at_ref owner, bool blind)
+			      struct at_claim claim)
 {
 	struct at_context parent;
 	enum at_rule rule;
 	uint64_t epoch = 0;
-	struct at_ref by = at_causality_parent(owner, blind, &rule, &epoch);
+	struct at_ref by = at_causality_parent_of_connect(claim, &rule, &epoch);
 	if (!at_exchange_identity(by, &parent))
 		return;
 	struct at_exchange *x = at_exchange_open(NULL, AT_SPAN_CLIENT);

@@ -5,6 +5,7 @@
 #ifndef AT_FLOW_CLIENT_H
 #define AT_FLOW_CLIENT_H
 
+#include "flow/causality.h"
 #include "flow/talk.h"
 
 /* Callbacks for the requests' direction; ctx is the talk. */
@@ -24,7 +25,7 @@ enum at_client_carries {
 /* connect() failed, or was seen to have failed, with `error` (errno value): a span when a request
  * is open that caused it. */
 void at_client_connect_failed(const struct at_endpoint *peer, int error, uint64_t began,
-			      struct at_ref owner, bool blind);
+			      struct at_claim claim);
 
 /* The name of an errno value as error.type, e.g. "ECONNREFUSED"; "_OTHER" when it has none here. */
 const char *at_client_error_name(int error);

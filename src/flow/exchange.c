@@ -43,6 +43,18 @@ bool at_exchange_valid(struct at_ref r)
 	return r.exchange && is_open(r.exchange, r.generation);
 }
 
+uint64_t at_exchange_token(struct at_ref r)
+{
+	return r.exchange ? (uint64_t)at_slab_handle(r.exchange) << 32 | r.generation : 0;
+}
+
+struct at_ref at_exchange_of_token(uint64_t token)
+{
+	struct at_exchange *x =
+		token ? at_slab_of_handle(&exchanges, (uint32_t)(token >> 32)) : NULL;
+	return (struct at_ref){x, x ? (uint32_t)token : 0};
+}
+
 static void reset(struct at_exchange *x, struct at_talk *talk, enum at_span_kind kind)
 {
 	uint64_t slab = x->slab;
@@ -112,6 +124,7 @@ static void count_rule(const struct at_exchange *x)
 	static const uint8_t counter[AT_RULES] = {
 		[AT_RULE_NONE] = AT_COUNT_links_none,
 		[AT_RULE_HEADER] = AT_COUNT_links_header,
+		[AT_RULE_BRIDGE] = AT_COUNT_links_bridge,
 		[AT_RULE_THREAD] = AT_COUNT_links_thread,
 		[AT_RULE_LOOP] = AT_COUNT_links_loop,
 		[AT_RULE_INHERITED] = AT_COUNT_links_inherited,

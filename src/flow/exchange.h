@@ -22,6 +22,7 @@ struct at_talk;
 enum at_rule {
 	AT_RULE_NONE,      /* a root span */
 	AT_RULE_HEADER,    /* the outgoing request carried the context of a request open here */
+	AT_RULE_BRIDGE,    /* the runtime said so */
 	AT_RULE_THREAD,    /* made by the thread that read the request and has not answered it */
 	AT_RULE_LOOP,      /* the event being served, or the request that owns the connection */
 	AT_RULE_INHERITED, /* the thread was created while its creator served the request */
@@ -108,6 +109,10 @@ struct at_ref at_exchange_ref(const struct at_exchange *x);
 
 /* Whether the referred exchange is still open. Any thread. */
 bool at_exchange_valid(struct at_ref r);
+
+/* A reference as a number that others can keep: 0 for none; and back. */
+uint64_t at_exchange_token(struct at_ref r);
+struct at_ref at_exchange_of_token(uint64_t token);
 
 /* Says that identity, sampling and what is carried on are final: others may look at them from here
  * on. Lock held. */

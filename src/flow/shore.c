@@ -8,6 +8,7 @@
 #include "base/counter.h"
 #include "base/log.h"
 #include "flow/boot.h"
+#include "flow/bridge.h"
 #include "flow/causality.h"
 #include "flow/client.h"
 #include "flow/story.h"
@@ -34,9 +35,8 @@ static void forget(int fd, uintptr_t word)
 	if (c->connecting && !c->talk) {
 		struct sockaddr_storage peer;
 		socklen_t len = sizeof(peer);
-		struct at_ref owner = {c->owner, c->owner_generation};
 		if (getpeername(fd, (struct sockaddr *)&peer, &len) != 0)
-			at_client_connect_failed(&c->peer, 0, c->began, owner, c->blind);
+			at_client_connect_failed(&c->peer, 0, c->began, at_causality_claim(c));
 	}
 	at_talk_gone(c, fd);
 	at_conn_free(c);
@@ -89,10 +89,12 @@ void at_shore_accepted(int listener, int fd)
 	struct at_conn *c = NULL;
 	if (at_fdmap_get(listener) == AT_FD_LISTENER)
 		c = at_conn_new(fd, AT_CONN_SERVER);
-	if (c && at_log_on(AT_LOG_DEBUG))
-		at_story_peer(fd, c, "accepted from");
-	if (c)
+	if (c) {
+		if (at_log_on(AT_LOG_DEBUG))
+			at_story_peer(fd, c, "accepted from");
+		at_bridge_accept(c);
 		at_conn_unlock(c);
+	}
 	at_boot_leave(saved);
 }
 
@@ -145,8 +147,7 @@ void at_shore_connected(int fd, const struct sockaddr *addr, socklen_t len, int 
 		c->connecting = rc != 0 && (error == EINPROGRESS || error == EALREADY ||
 					    error == EINTR || (error == EAGAIN && c->connecting));
 		if (rc != 0 && !c->connecting && error != EISCONN && error != EAGAIN) {
-			struct at_ref owner = {c->owner, c->owner_generation};
-			at_client_connect_failed(&c->peer, error, c->began, owner, c->blind);
+			at_client_connect_failed(&c->peer, error, c->began, at_causality_claim(c));
 			c->over = true;
 			c->began = 0;
 		}
@@ -173,9 +174,8 @@ void at_shore_socket_error(int fd, const void *value, socklen_t len)
 	at_thread_enter();
 	struct at_conn *c = at_conn_lock_known(fd);
 	if (c) {
-		struct at_ref owner = {c->owner, c->owner_generation};
 		if (c->connecting && error)
-			at_client_connect_failed(&c->peer, error, c->began, owner, c->blind);
+			at_client_connect_failed(&c->peer, error, c->began, at_causality_claim(c));
 		else if (error)
 			at_talk_failed(c, fd, error);
 		c->connecting = false;

@@ -15,6 +15,7 @@
 #include "base/pool.h"
 #include "base/slab.h"
 #include "flow/boot.h"
+#include "flow/bridge.h"
 #include "flow/causality.h"
 #include "flow/client.h"
 #include "flow/describe.h"
@@ -127,6 +128,7 @@ static void response_end(void *ctx, uint64_t body_bytes, uint64_t wire_bytes)
 	if (x->kind == AT_SPAN_CLIENT) {
 		at_causality_resume(x);
 		t->conn->owner = NULL;
+		t->conn->told = false;
 	}
 	at_exchange_close(x, NULL);
 }
@@ -274,7 +276,9 @@ void at_talk_in(struct at_conn *c, int fd, const char *bytes, size_t n)
 		return;
 	}
 	feed(t, &t->request, &at_server_requests, bytes, n);
-	if (c->talk && t->first) {
+	bool asked = c->talk && t->first;
+	at_bridge_read(c, asked ? t->first : NULL);
+	if (asked) {
 		count_http1(t);
 		at_causality_serve(t->first);
 	}

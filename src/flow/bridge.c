@@ -1,0 +1,107 @@
+/*
+ * What runtimes say, kept for each thread. Fed by the bridges on the thread that is spoken of, and
+ * by talk.c and the shore with what was read and accepted; asked by causality.c. Not its job: how a
+ * runtime comes to know it.
+ */
+#include "flow/bridge.h"
+
+#include "base/thread.h"
+#include "flow/causality.h"
+
+/* What was said about this thread, and what it has seen since. */
+struct said {
+	struct at_bridge_frame now; /* what it works on */
+	struct at_ref event;        /* the request read last */
+	uintptr_t conn;             /* the connection it was read from */
+	uintptr_t accepted;         /* the connection accepted last */
+};
+
+static __thread struct said said __attribute__((tls_model("initial-exec")));
+
+uint64_t at_bridge_current(void)
+{
+	enum at_rule rule;
+	return at_exchange_token(at_causality_current(&rule));
+}
+
+bool at_bridge_open(uint64_t token)
+{
+	return token && at_exchange_valid(at_exchange_of_token(token));
+}
+
+void at_bridge_event_over(void)
+{
+	said.event.exchange = NULL;
+	said.conn = 0;
+}
+
+void at_bridge_enter(uint64_t token, bool reads, struct at_bridge_frame *save)
+{
+	if (save)
+		*save = said.now;
+	said.now.task = at_exchange_of_token(token);
+	said.now.reads = reads;
+	said.now.on = true;
+	at_bridge_event_over();
+}
+
+void at_bridge_leave(const struct at_bridge_frame *save)
+{
+	said.now = save ? *save : (struct at_bridge_frame){0};
+	at_bridge_event_over();
+}
+
+bool at_bridge_is_on(void)
+{
+	return said.now.on;
+}
+
+struct at_ref at_bridge_task(void)
+{
+	return at_exchange_valid(said.now.task) ? said.now.task : (struct at_ref){0};
+}
+
+uint64_t at_bridge_event(uintptr_t *ret_conn)
+{
+	bool open = at_exchange_valid(said.event);
+	if (ret_conn)
+		*ret_conn = open ? said.conn : 0;
+	return open ? at_exchange_token(said.event) : 0;
+}
+
+uintptr_t at_bridge_accepted(void)
+{
+	uintptr_t c = said.accepted;
+	said.accepted = 0;
+	return c;
+}
+
+void at_bridge_read(const struct at_conn *c, const struct at_exchange *x)
+{
+	said.event = x ? at_exchange_ref(x) : (struct at_ref){0};
+	said.conn = (uintptr_t)c;
+	if (said.now.on && said.now.reads)
+		said.now.task = said.event;
+}
+
+void at_bridge_accept(const struct at_conn *c)
+{
+	said.accepted = (uintptr_t)c;
+}
+
+bool at_bridge_own(int fd, uint64_t token)
+{
+	at_thread_enter();
+	struct at_conn *c = at_conn_lock_known(fd);
+	bool ours = c && c->role == AT_CONN_CLIENT;
+	if (ours) {
+		struct at_ref r = at_exchange_of_token(token);
+		c->owner = r.exchange;
+		c->owner_generation = r.generation;
+		c->told = true;
+	}
+	if (c)
+		at_conn_unlock(c);
+	at_thread_leave();
+	return ours;
+}

@@ -1,0 +1,67 @@
+/*
+ * What a language's runtime says about who works on what. The bridges (src/bridge) tell it, the
+ * rules in causality.c ask for it: while a runtime says what a thread works on, it is exact, and
+ * the rules thread, loop, inherited and only-one, which guess from outside, do not apply to that
+ * thread.
+ *
+ * A request is named by a token: 64 bits that a runtime keeps wherever it keeps its own context. It
+ * may be kept for ever; when the request is answered the token names nobody.
+ */
+#ifndef AT_FLOW_BRIDGE_H
+#define AT_FLOW_BRIDGE_H
+
+#include "conn/conn.h"
+#include "flow/exchange.h"
+
+/* What was said before a stretch of work began; the caller keeps it on its stack. */
+struct at_bridge_frame {
+	struct at_ref task; /* the request worked on */
+	bool on;            /* a runtime said so */
+	bool reads;         /* and requests read meanwhile are worked on there and then */
+};
+
+/* The token of the request this thread works on, by whichever rule; 0: none. */
+uint64_t at_bridge_current(void);
+
+/* Whether the token names a request that is open. Any thread. */
+bool at_bridge_open(uint64_t token);
+
+/* From here on the calling thread works on the request of `token` (0, or one that is over: on no
+ * request, its calls are roots). `reads`: a request that it reads meanwhile becomes that request.
+ * Events before it are over. *save is for at_bridge_leave. Nests. */
+void at_bridge_enter(uint64_t token, bool reads, struct at_bridge_frame *save);
+
+/* The end of that stretch: the thread works on what it worked on before. NULL: no runtime says
+ * anything about this thread any more. */
+void at_bridge_leave(const struct at_bridge_frame *save);
+
+/* Whether a runtime says what this thread works on. */
+bool at_bridge_is_on(void);
+
+/* The request whose bytes this thread has read last, 0: none since its last wait, at_bridge_enter
+ * or at_bridge_event_over. *ret_conn (or NULL) tells connections apart: the one it was read from.
+ */
+uint64_t at_bridge_event(uintptr_t *ret_conn);
+void at_bridge_event_over(void);
+
+/* The connection this thread has accepted last, 0: none since it was asked for. */
+uintptr_t at_bridge_accepted(void);
+
+/* The next request that is written to fd is made by the request of `token` (0: by none), whoever
+ * writes it. False when fd is not a connection made here. Takes the connection's lock: never from
+ * within a hook. */
+bool at_bridge_own(int fd, uint64_t token);
+
+/* ---- for causality.c and the shore ---- */
+
+/* Bytes came in on a server's connection; x: the request they belong to, or NULL. */
+void at_bridge_read(const struct at_conn *c, const struct at_exchange *x);
+
+/* A connection was accepted. */
+void at_bridge_accept(const struct at_conn *c);
+
+/* What a runtime says this thread works on, none when it says that too. Valid when
+ * at_bridge_is_on(). */
+struct at_ref at_bridge_task(void);
+
+#endif

@@ -1,0 +1,199 @@
+/*
+ * What a runtime says about a thread, against what the other rules would say.
+ */
+#include "corridor.h"
+
+#include "flow/bridge.h"
+
+static const char answer[] = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
+
+/* Two requests that came in, and a connection to call over. */
+static int a, b, out, a_peer, b_peer, out_peer;
+static uint64_t of_a, of_b; /* their tokens */
+
+static int open_lines(void **state)
+{
+	clean_corridor(state);
+	a = served(&a_peer);
+	b = served(&b_peer);
+	out = called(&out_peer);
+	comes(a_peer, a, "GET /A HTTP/1.1\r\nHost: h\r\n\r\n");
+	of_a = at_bridge_current();
+	at_shore_wait(true);
+	comes(b_peer, b, "GET /B HTTP/1.1\r\nHost: h\r\n\r\n");
+	of_b = at_bridge_current();
+	return 0;
+}
+
+static int close_lines(void **state)
+{
+	(void)state;
+	at_bridge_leave(NULL);
+	closing(a);
+	closing(b);
+	closing(out);
+	close(a_peer);
+	close(b_peer);
+	close(out_peer);
+	return 0;
+}
+
+static void call(const char *path)
+{
+	char text[100];
+	snprintf(text, sizeof(text), "GET %s HTTP/1.1\r\nHost: h\r\n\r\n", path);
+	goes(out, text);
+	comes(out_peer, out, answer);
+}
+
+static void answer_both(void)
+{
+	goes(a, answer);
+	goes(b, answer);
+}
+
+/* "/A" or "-", and the rule. */
+static void is_made_by(const char *path, const char *parent, const char *rule)
+{
+	char url[60];
+	snprintf(url, sizeof(url), "http://h%s", path);
+	struct at_span *child = span_with("url.full", url);
+	assert_string_equal(value(child, "autotrace.link.rule"), rule);
+	if (parent[0] == '-')
+		assert_true(is_root(child));
+	else
+		assert_true(is_child(child, span_with("url.path", parent)));
+}
+
+static void tokens_name_requests_until_they_are_answered(void **state)
+{
+	(void)state;
+	assert_true(of_a && of_b && of_a != of_b);
+	assert_true(at_bridge_open(of_a));
+	goes(a, answer);
+	assert_false(at_bridge_open(of_a));
+	assert_true(at_bridge_open(of_b));
+	assert_false(at_bridge_open(0));
+	assert_false(at_bridge_open(~0ull));
+	goes(b, answer);
+	assert_int_equal(at_bridge_current(), 0);
+}
+
+static void what_the_runtime_says_counts_and_nests(void **state)
+{
+	struct at_bridge_frame outer, inner;
+	(void)state;
+	at_bridge_enter(of_a, false, &outer);
+	assert_int_equal(at_bridge_current(), of_a);
+	call("/one");
+	at_bridge_enter(0, false, &inner);
+	assert_int_equal(at_bridge_current(), 0);
+	call("/two");
+	at_bridge_leave(&inner);
+	call("/three");
+	at_bridge_leave(&outer);
+	assert_false(at_bridge_is_on());
+	call("/four");
+	answer_both();
+	is_made_by("/one", "/A", "bridge");
+	is_made_by("/two", "-", "none");
+	is_made_by("/three", "/A", "bridge");
+	is_made_by("/four", "/B", "loop");
+}
+
+static void a_request_that_is_over_is_nobody_s_parent(void **state)
+{
+	struct at_bridge_frame frame;
+	(void)state;
+	goes(a, answer);
+	at_bridge_enter(of_a, false, &frame);
+	call("/late");
+	at_bridge_leave(&frame);
+	goes(b, answer);
+	is_made_by("/late", "-", "none");
+}
+
+static void what_is_read_in_a_stretch_is_its_request_when_it_reads(void **state)
+{
+	struct at_bridge_frame frame;
+	uintptr_t conn, again;
+	(void)state;
+	answer_both();
+	at_bridge_enter(0, false, &frame);
+	assert_int_equal(at_bridge_event(NULL), 0);
+	comes(a_peer, a, "GET /A1 HTTP/1.1\r\nHost: h\r\n\r\n");
+	assert_int_equal(at_bridge_current(), 0);
+	assert_true(at_bridge_open(at_bridge_event(&conn)));
+	goes(a, answer);
+	at_bridge_leave(&frame);
+	at_bridge_enter(0, true, &frame);
+	assert_int_equal(at_bridge_event(NULL), 0);
+	comes(a_peer, a, "GET /A2 HTTP/1.1\r\nHost: h\r\n\r\n");
+	assert_int_equal(at_bridge_event(&again), at_bridge_current());
+	assert_true(conn == again);
+	call("/inside");
+	comes(b_peer, b, "GET /part");
+	call("/outside");
+	at_bridge_leave(&frame);
+	goes(a, answer);
+	is_made_by("/inside", "/A2", "bridge");
+	is_made_by("/outside", "-", "none");
+}
+
+static void a_wait_ends_the_event_and_not_the_task(void **state)
+{
+	struct at_bridge_frame frame;
+	(void)state;
+	assert_int_equal(at_bridge_event(NULL), of_b);
+	at_shore_wait(true);
+	assert_int_equal(at_bridge_event(NULL), 0);
+	at_bridge_enter(of_a, false, &frame);
+	at_shore_wait(true);
+	call("/after");
+	at_bridge_leave(&frame);
+	answer_both();
+	is_made_by("/after", "/A", "bridge");
+}
+
+static void an_owner_that_was_told_of_makes_the_next_call(void **state)
+{
+	struct at_bridge_frame frame;
+	(void)state;
+	assert_false(at_bridge_own(a, of_a));
+	assert_true(at_bridge_own(out, of_a));
+	call("/first");
+	call("/second");
+	at_bridge_enter(of_a, false, &frame);
+	assert_true(at_bridge_own(out, 0));
+	call("/third");
+	assert_true(at_bridge_own(out, of_b));
+	call("/fourth");
+	at_bridge_leave(&frame);
+	answer_both();
+	is_made_by("/first", "/A", "bridge");
+	is_made_by("/second", "-", "none");
+	is_made_by("/third", "-", "none");
+	is_made_by("/fourth", "/B", "bridge");
+}
+
+static void accepting_is_told_once(void **state)
+{
+	(void)state;
+	assert_true(at_bridge_accepted() != 0);
+	assert_true(at_bridge_accepted() == 0);
+}
+
+int main(void)
+{
+#define TEST(f) cmocka_unit_test_setup_teardown(f, open_lines, close_lines)
+	const struct CMUnitTest tests[] = {
+		TEST(tokens_name_requests_until_they_are_answered),
+		TEST(what_the_runtime_says_counts_and_nests),
+		TEST(a_request_that_is_over_is_nobody_s_parent),
+		TEST(what_is_read_in_a_stretch_is_its_request_when_it_reads),
+		TEST(a_wait_ends_the_event_and_not_the_task),
+		TEST(an_owner_that_was_told_of_makes_the_next_call),
+		TEST(accepting_is_told_once),
+	};
+	return cmocka_run_group_tests(tests, start_corridor, NULL);
+}
