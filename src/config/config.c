@@ -142,6 +142,8 @@ static struct at_str used_words(const struct at_config *c, const struct found *f
 {
 	if (options[i].type == TYPE_propagators)
 		return at_str(names, at_value_propagator_names(c->propagators, names, 128));
+	if (options[i].type == TYPE_bridges)
+		return at_str(names, at_value_bridge_names(c->bridges, names, 128));
 	if (options[i].type == TYPE_exporters)
 		return at_str(names, at_value_exporter_names(c->exporters, names, 128));
 	return text_used(f, i);

@@ -15,6 +15,9 @@ enum at_exporter {
 	AT_EXPORTER_OTLP_STDOUT = 8 /* one OTLP JSON object on each line */
 };
 
+/* Runtimes that are asked who works on what (AUTOTRACE_BRIDGES). */
+enum at_bridge_runtime { AT_BRIDGE_PYTHON = 1, AT_BRIDGE_NODE = 2 };
+
 /* Bodies of OTLP/HTTP. */
 enum at_otlp_protocol { AT_OTLP_PROTOBUF, AT_OTLP_JSON };
 
@@ -58,6 +61,7 @@ struct at_config {
 	struct at_str traceparent;         /* TRACEPARENT, not validated */
 	struct at_str tracestate;          /* TRACESTATE, not validated */
 	struct at_str baggage;             /* BAGGAGE, not validated */
+	unsigned bridges;                  /* bits of enum at_bridge_runtime */
 	bool link_rule;                    /* autotrace.link.rule on spans */
 	struct at_str sampler;             /* one of the six standard names, lower case */
 	double sampler_ratio;              /* 0 to 1 */

@@ -188,6 +188,12 @@ static const struct word exporters[] = {
 	WORD("logging", AT_EXPORTER_CONSOLE),
 };
 
+static const struct word bridges[] = {
+	WORD("python", AT_BRIDGE_PYTHON),
+	WORD("node", AT_BRIDGE_NODE),
+	WORD("none", 0),
+};
+
 /* A list of words, each a bit. Unknown ones are left out; nothing known at all: not usable. */
 static enum at_verdict bits(struct at_value *v, const struct word *words, size_t count)
 {
@@ -221,6 +227,11 @@ enum at_verdict at_value_exporters(struct at_value *v)
 	return bits(v, exporters, sizeof(exporters) / sizeof(exporters[0]));
 }
 
+enum at_verdict at_value_bridges(struct at_value *v)
+{
+	return bits(v, bridges, sizeof(bridges) / sizeof(bridges[0]));
+}
+
 static size_t bit_names(const struct word *words, unsigned set, char *dst, size_t cap)
 {
 	size_t n = 0;
@@ -247,6 +258,11 @@ size_t at_value_propagator_names(unsigned set, char *dst, size_t cap)
 size_t at_value_exporter_names(unsigned set, char *dst, size_t cap)
 {
 	return bit_names(exporters, set, dst, cap);
+}
+
+size_t at_value_bridge_names(unsigned set, char *dst, size_t cap)
+{
+	return bit_names(bridges, set, dst, cap);
 }
 
 enum at_verdict at_value_sampler(struct at_value *v)

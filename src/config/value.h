@@ -39,6 +39,7 @@ struct at_value {
  * length. */
 size_t at_value_propagator_names(unsigned set, char *dst, size_t cap);
 size_t at_value_exporter_names(unsigned set, char *dst, size_t cap);
+size_t at_value_bridge_names(unsigned set, char *dst, size_t cap);
 
 /* Copies up to three pieces, one behind the other, and a NUL into the arena. False: no room. */
 bool at_value_keep(struct at_value_arena *a, struct at_str *ret, struct at_str one,

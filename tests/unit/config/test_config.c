@@ -70,6 +70,7 @@ static const struct sample {
 	{"TRACEPARENT", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", NULL},
 	{"TRACESTATE", "a=b", NULL},
 	{"BAGGAGE", "k=v", NULL},
+	{"AUTOTRACE_BRIDGES", "node", "perl"},
 	{"AUTOTRACE_LINK_RULE", "true", "maybe"},
 	{"OTEL_TRACES_SAMPLER", "Always_Off", "xray"},
 	{"OTEL_TRACES_SAMPLER_ARG", "0.25", "1.5"},
@@ -236,6 +237,7 @@ static void defaults_are_the_standards(void **state)
 	assert_false(c.sigterm || c.link_rule || c.otlp_gzip);
 	assert_int_equal(c.log_level, AT_LOG_WARN);
 	assert_int_equal(c.propagators, 3);
+	assert_int_equal(c.bridges, AT_BRIDGE_PYTHON | AT_BRIDGE_NODE);
 	assert_string_equal(c.sampler.p, "parentbased_always_on");
 	assert_true(c.sampler_ratio == 1.0);
 	assert_int_equal(c.memory_limit, 64 << 20);
