@@ -179,6 +179,11 @@ $(BUILD)/tests/programs/%: tests/programs/%.c | $(DEPS)
 	$(say) CC $<
 	$(Q)$(COMPILE) -o $@ $< $(PARTS) $(LDFLAGS)
 
+$(BUILD)/tests/causality/front: tests/causality/apps/front.c | $(DEPS)
+	@mkdir -p $(@D)
+	$(say) CC $<
+	$(Q)$(COMPILE) -o $@ $< $(LDFLAGS)
+
 # Every row of calls.def refers to its test: without one this does not link.
 $(BUILD)/tests/hooks/%.o: tests/hooks/%.c | $(DEPS)
 	@mkdir -p $(@D)
@@ -210,7 +215,7 @@ $(addprefix $(BUILD)/.deps-,test check demo bench transparency causality): $(BUI
 	@touch $@
 
 -include $(patsubst %.o,%.d,$(CORE_OBJ) $(SO_OBJ) $(CLI_OBJ) $(VIEW_OBJ))
--include $(addsuffix .d,$(UNIT) $(HELPERS) $(BENCHES) $(FUZZERS)) $(HOOK_TESTS:.o=.d)
+-include $(addsuffix .d,$(UNIT) $(HELPERS) $(BENCHES) $(FUZZERS) $(BUILD)/tests/causality/front) $(HOOK_TESTS:.o=.d)
 
 test-programs: $(UNIT) $(HELPERS) $(BENCHES)
 helpers: $(HELPERS)
@@ -278,11 +283,11 @@ hazards-record: hazards ## the same, and keep the table
 	cp $(BUILD)/hazards/results.md tests/hazards/results.md
 transparency-quick: all | $(BUILD)/.deps-transparency ## the part of it that takes a minute
 	$(Q)BUILD_DIR=$(abspath $(BUILD)) tests/transparency/run --quick
-causality: all | $(BUILD)/.deps-causality ## who caused whom, against the truth: every stack, 1, 8 and 64 clients
+causality: all $(BUILD)/tests/causality/front | $(BUILD)/.deps-causality ## who caused whom, against the truth: every stack, 1, 8 and 64 clients
 	$(Q)BUILD_DIR=$(abspath $(BUILD)) tests/causality/run
-causality-quick: all | $(BUILD)/.deps-causality ## the part of it that takes a minute
+causality-quick: all $(BUILD)/tests/causality/front | $(BUILD)/.deps-causality ## the part of it that takes a minute
 	$(Q)BUILD_DIR=$(abspath $(BUILD)) tests/causality/run --quick
-causality-record: all | $(BUILD)/.deps-causality ## the whole, and keep the table, whatever it says
+causality-record: all $(BUILD)/tests/causality/front | $(BUILD)/.deps-causality ## the whole, and keep the table, whatever it says
 	$(Q)BUILD_DIR=$(abspath $(BUILD)) tests/causality/run; status=$$?; \
 		cp $(BUILD)/causality/results.md tests/causality/results.md; exit $$status
 demo: all | $(BUILD)/.deps-demo ## nginx, gunicorn and Flask under the preload, and the trace they make

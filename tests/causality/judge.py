@@ -96,7 +96,7 @@ class Verdict:
     def count_missing(self, arrived, seen):
         for path, count in arrived.items():
             gone = max(0, count - seen[path])
-            if gone and kind(path) != "tick":
+            if gone:
                 self.missing += gone
                 self.unlinked += gone
                 self.kinds.setdefault(kind(path), Counter())["unlinked"] += gone
@@ -117,10 +117,10 @@ class Verdict:
         return self.wrong - self.kinds.get("tick", Counter())["wrong"]
 
 
-def unserved(spans, answered):
-    """Paths that were answered and do not have exactly one server span."""
+def unserved(spans, answered, sent):
+    """Paths that were answered and do not have exactly one server span; those that were sent again may have more."""
     count = Counter(s.path for s in spans if s.kind == "server")
-    return [path for path in answered if count[path] != 1]
+    return [path for path in answered if not 1 <= count[path] <= sent[path]]
 
 
 def whole(spans, answered, tiers, arrived):

@@ -3,6 +3,8 @@
 start(stage) starts a stack's programs and returns the port to ask; it raises Trouble when something is missing.
 """
 
+import os
+
 from process import PYTHON
 from stage import APPS
 
@@ -24,6 +26,7 @@ class Stack:
     tick      it has a timer that calls for nobody
     tiers     (service, proxy) of its programs, from the first to the last
     leaving   share of requests whose client leaves early
+    requests  by clients, where it is not as for the others
     whole     least share of complete traces
     """
 
@@ -32,6 +35,7 @@ class Stack:
         self.kinds, self.recall, self.why = kinds.split(), recall, why
         self.tick = more.get("tick", not proxy)
         self.tiers = more.get("tiers", [(name, proxy)])
+        self.requests = more.get("requests", {})
         self.leaving, self.whole = more.get("leaving", 0.03), more.get("whole", 0)
 
     def least(self, clients):
@@ -61,16 +65,16 @@ def gunicorn(*options):
 
 
 def uvicorn(loop, client):
-    def start(stage):
+    def start(stage, **how):
         command = [stage.tool("uvicorn"), "--app-dir", APPS, "--port", 0, "--loop", loop, "--no-access-log"]
-        return stage.says([*command, "front_async:app"], r"running on http://127.0.0.1:(\d+)", CLIENT=client)
+        return stage.says([*command, "front_async:app"], r"running on http://127.0.0.1:(\d+)", CLIENT=client, **how)
 
     return start
 
 
 def node(**env):
-    def start(stage):
-        return stage.says([stage.tool("node"), APPS / "front.js"], r"listening on (\d+)", **env)
+    def start(stage, **how):
+        return stage.says([stage.tool("node"), APPS / "front.js"], r"listening on (\d+)", **env, **how)
 
     return start
 
@@ -78,6 +82,43 @@ def node(**env):
 def java(stage):
     classes = stage.compile([stage.tool("javac"), "-d", "{out}", APPS / "Front.java"])
     return stage.says([stage.tool("java"), "-cp", classes, "Front"], r"listening on (\d+)")
+
+
+def fills(command, config, **values):
+    """A server with a configuration."""
+
+    def start(stage, **how):
+        made = {name: value() for name, value in values.items()}
+        upstream = {"upstream": stage.scene.backends[0], **how.pop("also", {})}
+        return stage.told([stage.tool(command[0]), *command[1:]], config, {**made, **upstream}, **how)
+
+    return start
+
+
+def nginx(workers):
+    command = ["nginx", "-e", "stderr", "-p", "{root}", "-c", "{config}"]
+    return fills(command, "nginx.conf", user=lambda: "user root;" if os.geteuid() == 0 else "", workers=lambda: workers)
+
+
+def puma(stage):
+    command = [stage.tool("puma"), "--bind", "tcp://127.0.0.1:0", "--threads", "16:16", "--environment", "production"]
+    return stage.says([*command, APPS / "front.ru"], r"Listening on http://127.0.0.1:(\d+)")
+
+
+def php(stage):
+    command = [stage.tool("php"), "-S", "127.0.0.1:{port}", APPS / "front.php"]
+    return stage.told(command, None, {}, PHP_CLI_SERVER_WORKERS=8)
+
+
+def epoll(stage):
+    return stage.says([stage.built("tests/causality/front")], r"listening on (\d+)")
+
+
+def chain(stage):
+    """nginx -> uvicorn -> Node."""
+    last = node(CLIENT="http")(stage, service="chain-node")
+    middle = uvicorn("asyncio", "aiohttp")(stage, service="chain-uvicorn", backends=[f"127.0.0.1:{last}"])
+    return nginx(1)(stage, service="chain-nginx", also={"upstream": f"127.0.0.1:{middle}"})
 
 
 FLASK = "python3-flask python3-requests"
@@ -132,6 +173,29 @@ STACKS = [
     ),
     Stack("jvm", "JVM HttpServer with an executor, HttpClient", "default-jdk-headless", java, SYNC + " fan hand",
           EVENT_LOOP),
+    Stack("nginx", "nginx, 1 worker, kept connections to its upstream", "nginx-light", nginx(1), "one", EXACT, proxy=True),
+    Stack("nginx-4", "the same, 4 workers", "nginx-light", nginx(4), "one", EXACT, proxy=True),
+    Stack(
+        "apache", "Apache httpd (event), kept connections to its upstream", "apache2-bin",
+        fills(
+            ["apache2", "-DFOREGROUND", "-d", "{root}", "-f", "{config}"], "apache.conf",
+            user=lambda: "User nobody\nGroup nogroup" if os.geteuid() == 0 else "",
+            modules=lambda: "/usr/lib/apache2/modules",
+        ), "one", EXACT, proxy=True,
+    ),
+    Stack(
+        "haproxy", "HAProxy, kept connections to its upstream", "haproxy",
+        fills(["haproxy", "-db", "-f", "{config}"], "haproxy.cfg"), "one", EXACT, proxy=True,
+    ),
+    Stack("puma", "puma, 16 threads, net/http", "puma ruby-rack", puma, SYNC + " fan", EXACT),
+    Stack("php", "PHP's own server, 8 workers, ext/curl", "php-cli php-curl", php, SYNC + " fan", EXACT, tick=False),
+    Stack("epoll", "a C server of one thread around epoll", "gcc", epoll, SYNC + " fan", EVENT_LOOP),
+    Stack(
+        "chain", "nginx -> uvicorn (aiohttp's client) -> Node (http.request)",
+        "nginx-light uvicorn python3-aiohttp nodejs", chain, SYNC + " fan", EVENT_LOOP, tick=False, leaving=0,
+        whole=0.99, tiers=[("chain-nginx", True), ("chain-uvicorn", False), ("chain-node", False)],
+        requests={64: 10000},
+    ),
 ]  # fmt: skip
 BY_NAME = {stack.name: stack for stack in STACKS}
 QUICK = ["flask", "python-pool", "aiohttp", "node-http"]

@@ -5,6 +5,7 @@ to start programs. Owns the processes and the directory of one stack.
 import json
 import re
 import shutil
+import socket
 import time
 from pathlib import Path
 
@@ -57,14 +58,27 @@ class Stage:
         """Starts a traced program that says which port it listens at."""
         return int(self.launch(command, **how).find(pattern)[1])
 
-    def told(self, command, config, values, answers, **how):
-        """Starts a traced program with a configuration that names its port; answers(port): whether it is up."""
+    def told(self, command, config, values, **how):
+        """Starts a traced program that is told its port: {port} in its command, and in its configuration, a file of
+        apps/ whose place is {config}. Waits until something listens there."""
         values = {**values, "root": self.root, "port": free_port()}
-        path = self.root / Path(config).name
-        path.write_text((APPS / config).read_text() % values)
-        self.launch([part if part != "{config}" else path for part in command], **how)
-        until(lambda: answers(values["port"]), 10, f"{command[0]} did not answer")
+        path = self.root / (config or "none")
+        if config:
+            path.write_text((APPS / config).read_text() % values)
+        words = {"{config}": path, "{root}": self.root, "127.0.0.1:{port}": f"127.0.0.1:{values['port']}"}
+        program = self.launch([words.get(part, part) for part in command], **how)
+        until(lambda: self.accepts(program, values["port"]), 10, f"nobody listens at the port of {program.name}")
         return values["port"]
+
+    @staticmethod
+    def accepts(program, port):
+        if program.handle.poll() is not None:
+            raise Trouble(f"{program.name} ended: {program.output()[-2000:]}")
+        with socket.socket() as link:
+            return link.connect_ex(("127.0.0.1", port)) == 0
+
+    def built(self, name):
+        return built(name)
 
     def compile(self, command):
         """Runs a compiler, "{out}" in its command being a new directory; returns that."""

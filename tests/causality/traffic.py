@@ -50,7 +50,8 @@ class Backend(asyncio.Protocol):
         while b"\r\n\r\n" in self.rest:
             head, self.rest = self.rest.split(b"\r\n\r\n", 1)
             line = head.split(b"\r\n", 1)[0].decode("latin-1").split(" ")
-            self.scene.arrived[line[1]] += 1
+            if not line[1].startswith("/tick/"):
+                self.scene.arrived[line[1]] += 1
             weather = self.scene.weather
             asyncio.get_running_loop().call_later(weather.delay(), self.answer, weather.fate(), weather.dice.random())
 
@@ -85,7 +86,7 @@ class Scene:
     """The servers that programs call, and what they were asked. Open from the first program to the last."""
 
     def __init__(self):
-        self.arrived = Counter()  # path -> how often
+        self.arrived = Counter()  # path -> how often it was asked for, without the timers'
         self.weather = Weather(0)
         self.servers = []
         self.backends, self.database = [], None  # "127.0.0.1:PORT"
@@ -105,11 +106,12 @@ class Scene:
 
 class Load:
     """N clients that share out the requests of a cell. answered: paths with their answer read whole; left: paths whose
-    client went away; failed: paths that got no proper answer though their client stayed."""
+    client went away; failed: paths that got no proper answer though their client stayed. sent: how often each path was
+    sent: a server that closes a kept connection gets the request once more."""
 
     def __init__(self, port, paths, clients, weather):
         self.port, self.paths, self.clients, self.weather = port, iter(paths), clients, weather
-        self.answered, self.left, self.failed = [], [], []
+        self.answered, self.left, self.failed, self.sent = [], [], [], Counter()
 
     async def run(self):
         await asyncio.gather(*(self.client(n) for n in range(self.clients)))
@@ -145,6 +147,7 @@ class Load:
     async def request(self, link, path, once):
         """Returns the connection when it can be used again, else None."""
         reader, writer = link
+        self.sent[path] += 1
         close = "Connection: close\r\n" if once else ""
         writer.write(f"GET {path} HTTP/1.1\r\nHost: front.example\r\n{close}\r\n".encode())
         leaves = self.weather.leaves()
