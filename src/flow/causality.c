@@ -13,6 +13,11 @@
 
 #include "flow/bridge.h"
 
+/* Threads made for a request that must have been its helpers before any thread's call is believed
+ * to be its creator's, and how many for each one that stayed. */
+#define HELPED_MIN     4
+#define HELPED_FOR_ONE 8
+
 /* What a thread is working on. */
 struct worker {
 	struct at_ref current; /* the request, valid while it is open */
@@ -31,9 +36,14 @@ static bool is_waiting(void)
 	       worker.current.exchange->asked;
 }
 
+static bool is_same(struct at_ref a, struct at_ref b)
+{
+	return a.exchange == b.exchange && a.generation == b.generation;
+}
+
 static void take_up(struct at_ref r, enum at_rule rule)
 {
-	if (r.exchange != worker.current.exchange || r.generation != worker.current.generation) {
+	if (!is_same(r, worker.current)) {
 		worker.defers = worker.defers || is_waiting();
 		worker.touched = false;
 	}
@@ -70,6 +80,31 @@ void at_causality_wait(bool several, bool waits)
 		worker.looped = true;
 }
 
+/* Of the threads that were made for a request: how many ended before it was answered, as helpers
+ * do, and how many went on, as a pool's do (atomic). */
+static uint32_t helped, stayed;
+
+/* A pool that grows makes a thread for one request that soon does the work of others. So a thread
+ * is its creator's only in a program that has shown that its threads are helpers. */
+static bool are_helpers(void)
+{
+	uint32_t n = __atomic_load_n(&helped, __ATOMIC_RELAXED);
+	return n >= HELPED_MIN && n / HELPED_FOR_ONE >= __atomic_load_n(&stayed, __ATOMIC_RELAXED);
+}
+
+static bool is_inherited(void)
+{
+	return worker.current.exchange && worker.rule == AT_RULE_INHERITED;
+}
+
+/* What was inherited is over, and so is the thread, or not. */
+static void heir_seen(bool ends)
+{
+	bool helper = ends && at_exchange_valid(worker.current);
+	__atomic_add_fetch(helper ? &helped : &stayed, 1, __ATOMIC_RELAXED);
+	worker.current = (struct at_ref){0};
+}
+
 struct at_ref at_causality_current(enum at_rule *ret_rule)
 {
 	if (at_bridge_is_on()) {
@@ -77,7 +112,10 @@ struct at_ref at_causality_current(enum at_rule *ret_rule)
 		*ret_rule = task.exchange ? AT_RULE_BRIDGE : AT_RULE_NONE;
 		return task;
 	}
-	if (worker.defers || !at_exchange_valid(worker.current)) {
+	bool open = at_exchange_valid(worker.current);
+	if (!open && is_inherited())
+		heir_seen(false);
+	if (worker.defers || !open || (is_inherited() && !are_helpers())) {
 		*ret_rule = AT_RULE_NONE;
 		return (struct at_ref){0};
 	}
@@ -85,11 +123,24 @@ struct at_ref at_causality_current(enum at_rule *ret_rule)
 	return worker.current;
 }
 
+struct at_ref at_causality_lends(void)
+{
+	enum at_rule rule;
+	bool tells = !worker.looped && !at_bridge_is_on();
+	return tells ? at_causality_current(&rule) : (struct at_ref){0};
+}
+
 void at_causality_inherit(struct at_ref from)
 {
 	worker.current = from;
 	worker.rule = AT_RULE_INHERITED;
 	worker.looped = false;
+}
+
+void at_causality_end(void)
+{
+	if (is_inherited())
+		heir_seen(true);
 }
 
 bool at_causality_blind(void)
@@ -119,6 +170,9 @@ struct at_ref at_causality_parent(struct at_claim claim, enum at_rule *ret_rule,
 		*ret_rule = AT_RULE_LOOP;
 		return claim.owner;
 	}
+	/* A pool's new thread has its creator's request, and soon the jobs of others. */
+	if (*ret_rule == AT_RULE_INHERITED && owned && !is_same(claim.owner, current))
+		current = (struct at_ref){0};
 	if (current.exchange && !(claim.blind && worker.looped))
 		return current;
 	struct at_ref only = at_exchange_only_one(ret_epoch);

@@ -35,8 +35,15 @@ void at_causality_wait(bool several, bool waits);
 /* The request the thread is working on, or none. */
 struct at_ref at_causality_current(enum at_rule *ret_rule);
 
+/* For whom a connection is that this thread takes out of a pool now: the request it works on. None
+ * in a thread that multiplexes, which looks at connections for others too. */
+struct at_ref at_causality_lends(void);
+
 /* A new thread goes on with what its creator is working on. */
 void at_causality_inherit(struct at_ref from);
+
+/* That thread ends. */
+void at_causality_end(void);
 
 /* Whether a connection opened by this thread now belongs to an open request that cannot be told:
  * its first call is then not the current request's, whichever that will be. */

@@ -62,6 +62,8 @@ void at_shore_read(int fd, const struct iovec *iov, size_t count, ssize_t rc)
 			at_talk_eof(c, fd);
 		else if (rc < 0)
 			failed(c, fd, saved, true);
+		if (rc < 0 && saved == EAGAIN && room_of(iov, count) == 1)
+			at_talk_probed(c);
 		at_conn_leave(c, fd);
 	}
 	at_boot_leave(saved);

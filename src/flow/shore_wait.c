@@ -100,7 +100,11 @@ static void *begin(void *birth)
 	at_pool_put(birth);
 	at_causality_inherit(b.current);
 	at_thread_leave();
-	return b.start(b.arg);
+	void *ret = b.start(b.arg);
+	at_thread_enter();
+	at_causality_end();
+	at_thread_leave();
+	return ret;
 }
 
 void at_shore_thread(void *(**start)(void *), void **arg)

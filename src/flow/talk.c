@@ -336,6 +336,17 @@ void at_talk_failed(struct at_conn *c, int fd, int error)
 	close_row(t, true);
 }
 
+void at_talk_probed(struct at_conn *c)
+{
+	const struct at_talk *t = c->talk;
+	struct at_ref by = at_causality_lends();
+	if (c->role != AT_CONN_CLIENT || c->told || (t && t->first) || !by.exchange)
+		return;
+	c->owner = by.exchange;
+	c->owner_generation = by.generation;
+	c->blind = false;
+}
+
 void at_talk_half_closed(struct at_conn *c, int fd)
 {
 	struct at_talk *t = c->talk;

@@ -49,6 +49,11 @@ void at_talk_out(struct at_conn *c, int fd, const char *bytes, size_t n);
 void at_talk_eof(struct at_conn *c, int fd);
 void at_talk_failed(struct at_conn *c, int fd, int error);
 
+/* A read for a single byte found nothing: on a connection without a call under way this is a pool
+ * that looks whether it is still good before it lends it. It is lent for the request that the
+ * thread works on, whoever then writes. */
+void at_talk_probed(struct at_conn *c);
+
 /* We ended our stream: shutdown(SHUT_WR or SHUT_RDWR). */
 void at_talk_half_closed(struct at_conn *c, int fd);
 

@@ -1,4 +1,4 @@
-"""Apache, PHP, Ruby and Redis as they come."""
+"""Apache, PHP, Ruby, Java and Redis as they come."""
 
 import os
 
@@ -123,6 +123,32 @@ def test_ruby(shared, peer, take, allocator):
     hammer(server.port, "/call/slow/%s", 8, 6)
     assert accuracy(take(96, settle=0.4)) == (48, 0, 0)
     assert server.stop() == 0
+
+
+# --- Java ---
+
+
+@pytest.fixture(scope="module")
+def java(shared, peer):
+    started = shared.start([program("java"), APPS / "Front.java", peer.url], "java")
+    started.port = int(started.find(r"listening on (\d+)", 60)[1])
+    return started
+
+
+def test_java(java, peer, take):
+    assert ask(java.port, "/quick/x").body == b"quick"
+    (span,) = take(1)
+    assert (span.kind, span.code) == ("server", 200)
+    assert ask(java.port, "/call/x").body == b"/x 0"
+    served, call = take(2)
+    assert is_child(call, served)
+    assert values(peer.heads[-1], "traceparent") == [f"00-{call.trace}-{call.id}-03"]
+
+
+def test_java_links_under_concurrency(java, take):
+    """The thread of the request takes the connection out of the pool; the client's own threads write and read."""
+    hammer(java.port, "/twice/slow/%s", 16, 6)
+    assert accuracy(take(288, settle=0.6)) == (192, 0, 0)
 
 
 # --- what is not HTTP ---

@@ -4,7 +4,7 @@
  *   A? request comes in on connection A      A! it is answered      A- A is closed
  *   a+ connection a is opened                a? call over it        a! its answer comes in   a-
  * closed W wait by events   L wait for new connections   P poll of everything there is   p poll of
- * one
+ * one   a. a look whether a is still good, as pools have it before they lend a connection
  *
  * "1:" in front of a step: on thread 1 (0 without). Expected: "a1=A1/thread": the first call on a
  * has the first request of A for its parent, by that rule; "a1=-/none": it is a root.
@@ -73,6 +73,10 @@ static void perform(const char *step)
 		goes(line[letter].fd, answer);
 	} else if (op == '!') {
 		comes(line[letter].peer, line[letter].fd, answer);
+	} else if (op == '.') {
+		struct iovec byte = {&(char){0}, 1};
+		ssize_t rc = recv(line[letter].fd, byte.iov_base, 1, MSG_DONTWAIT);
+		at_shore_read(line[letter].fd, &byte, 1, rc);
 	} else if (op == '-') {
 		closing(line[letter].fd);
 		close(line[letter].peer);
@@ -172,6 +176,12 @@ static void every_script(void **state)
 		{"A? B? 1:a? 1:a! A! B!", "a1=-/none"},
 		{"A? 1:a? B? 1:a! B! A!", "a1=-/none"},
 		{"A? A! 1:a?", "a1=-/none"},
+		/* Lent by a pool to one thread, written by another. */
+		{"1:a? 1:a! A? 1:B? a. 2:a? 2:a! A! 1:B!", "a1=-/none a2=A1/loop"},
+		{"1:a? 1:a! A? 1:B? a. 1:a. 2:a? 2:a! A! 1:B!", "a2=B1/loop"},
+		{"1:a? 1:a! A? 1:B? 2:C? a. A! 0:a? a! 1:B! 2:C!", "a2=-/none"},
+		{"1:a? 1:a! A? 1:B? a? a. a! 2:a? 2:a! A! 1:B!", "a2=A1/thread a3=-/none"},
+		{"1:a? 1:a! W A? 1:B? a. 2:a? 2:a! A! 1:B!", "a2=-/none"},
 		/* Pipelined requests are served in their order. */
 		{"A? A? a? a! A! b? b! A!", "a1=A1/thread b1=A2/thread"},
 		/* The client goes away while it is being served. */
@@ -244,14 +254,17 @@ static void *call_once(void *arg)
 	return NULL;
 }
 
-static void on_a_new_thread(const char *text)
+static pthread_t born(void *(*start)(void *), void *arg)
 {
-	void *(*start)(void *) = call_once;
-	void *arg = (void *)text;
 	pthread_t id;
 	at_shore_thread(&start, &arg);
 	assert_int_equal(pthread_create(&id, NULL, start, arg), 0);
-	pthread_join(id, NULL);
+	return id;
+}
+
+static void on_a_new_thread(const char *text)
+{
+	pthread_join(born(call_once, (void *)text), NULL);
 }
 
 /* Another thread's request, so that there is not only one. */
@@ -271,6 +284,10 @@ static void a_new_thread_inherits_what_its_creator_works_on(void **state)
 	assert_int_equal(pthread_create(&id, NULL, take, b_ends), 0);
 	pthread_join(id, NULL);
 	comes(a_peer, a, "GET /A HTTP/1.1\r\nHost: h\r\n\r\n");
+	for (int i = 0; i < 4; i++)
+		on_a_new_thread("GET /too/early HTTP/1.1\r\nHost: h\r\n\r\n");
+	for (int i = 0; i < finished; i++)
+		assert_true(is_root(&spans[i]));
 	on_a_new_thread("GET /one HTTP/1.1\r\nHost: h\r\n\r\n");
 	goes(a, answer);
 	on_a_new_thread("GET /two HTTP/1.1\r\nHost: h\r\n\r\n");
@@ -280,6 +297,54 @@ static void a_new_thread_inherits_what_its_creator_works_on(void **state)
 	struct at_span *one = span_with("url.full", "http://h/one");
 	assert_true(is_child(one, span_with("url.path", "/A")));
 	assert_string_equal(value(one, "autotrace.link.rule"), "inherited");
+	closing(a);
+	closing(b_ends[1]);
+	close(a_peer);
+	close(b_ends[0]);
+}
+
+static sem_t proceed, stopped;
+
+/* A pool's thread: two jobs. */
+static void *serve_pool(void *unused)
+{
+	(void)unused;
+	for (int job = 1; job <= 2; job++) {
+		char text[80];
+		sem_wait(&proceed);
+		snprintf(text, sizeof(text), "GET /job/%d HTTP/1.1\r\nHost: h\r\n\r\n", job);
+		call_once(text);
+		sem_post(&stopped);
+	}
+	return NULL;
+}
+
+static void threads_that_stay_are_a_pool_s(void **state)
+{
+	int a_peer, b_ends[2];
+	pthread_t id;
+	(void)state;
+	sem_init(&proceed, 0, 0);
+	sem_init(&stopped, 0, 0);
+	b_ends[1] = served(&b_ends[0]);
+	int a = served(&a_peer);
+	assert_int_equal(pthread_create(&id, NULL, take, b_ends), 0);
+	pthread_join(id, NULL);
+	comes(a_peer, a, "GET /A HTTP/1.1\r\nHost: h\r\n\r\n");
+	id = born(serve_pool, NULL);
+	goes(a, answer);
+	comes(a_peer, a, "GET /C HTTP/1.1\r\nHost: h\r\n\r\n");
+	for (int job = 0; job < 2; job++) {
+		sem_post(&proceed);
+		sem_wait(&stopped);
+	}
+	pthread_join(id, NULL);
+	on_a_new_thread("GET /doubted HTTP/1.1\r\nHost: h\r\n\r\n");
+	assert_true(is_root(span_with("url.full", "http://h/job/1")));
+	assert_true(is_root(span_with("url.full", "http://h/job/2")));
+	assert_true(is_root(span_with("url.full", "http://h/doubted")));
+	goes(a, answer);
+	goes(b_ends[1], answer);
 	closing(a);
 	closing(b_ends[1]);
 	close(a_peer);
@@ -352,6 +417,7 @@ int main(void)
 		TEST(a_passed_on_header_names_the_parent_against_all_other_rules),
 		TEST(a_header_of_an_answered_request_is_the_application_s),
 		TEST(a_new_thread_inherits_what_its_creator_works_on),
+		TEST(threads_that_stay_are_a_pool_s),
 		TEST(a_thread_that_is_not_born_leaves_nothing),
 		TEST(a_failed_connect_is_the_request_s),
 	};
