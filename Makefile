@@ -283,6 +283,8 @@ hazards-record: hazards ## the same, and keep the table
 	cp $(BUILD)/hazards/results.md tests/hazards/results.md
 transparency-quick: all | $(BUILD)/.deps-transparency ## the part of it that takes a minute
 	$(Q)BUILD_DIR=$(abspath $(BUILD)) tests/transparency/run --quick
+transparency-record: all | $(BUILD)/.deps-transparency ## the whole of it, and keep the results
+	$(Q)BUILD_DIR=$(abspath $(BUILD)) tests/transparency/run --record tests/transparency/results.md
 causality: all $(BUILD)/tests/causality/front | $(BUILD)/.deps-causality ## who caused whom, against the truth: every stack, 1, 8 and 64 clients
 	$(Q)BUILD_DIR=$(abspath $(BUILD)) tests/causality/run
 causality-quick: all $(BUILD)/tests/causality/front | $(BUILD)/.deps-causality ## the part of it that takes a minute
@@ -320,6 +322,5 @@ help: ## this list
 
 .PHONY: all lib core bundle programs test-programs helpers unit e2e hooks test check-asan \
 	check-ubsan check-tsan sanitized check-valgrind fuzz fuzz-run bench bench-record million soak \
-	hazards hazards-quick hazards-record transparency transparency-quick causality causality-quick \
-	causality-record demo spool-kill lint install \
-	uninstall clean distclean help
+	hazards hazards-quick hazards-record transparency transparency-quick transparency-record causality \
+	causality-quick causality-record demo spool-kill lint install uninstall clean distclean help

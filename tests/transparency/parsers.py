@@ -5,6 +5,7 @@ Feeds run_once.py. Each parser turns what a run left (standard output, standard 
 command stands for that file.
 """
 
+import os
 import re
 from xml.etree import ElementTree
 
@@ -104,20 +105,25 @@ def as_given(words, report, _seconds):
 class Parser:
     """A way to read results."""
 
-    def __init__(self, read, command=as_given, narrow=whole, module=None, must_pass=False):
+    def __init__(self, read, command=as_given, narrow=whole, module=None, program=None, outcomes=True, must_pass=False):
         self.read = read  # a run's Left -> {test: outcome}
         self.command = command  # completes the row's command
         self.narrow = narrow  # the row's command for some of its tests, or None
         self.module = module  # of Python's, that has to be there
+        self.program = program  # that runs the tests, where the command does not say so
+        self.outcomes = outcomes  # a test passes, fails or is skipped; else it is a value of any kind
         self.must_pass = must_pass  # a row whose bare run fails proves nothing
 
 
 PARSERS = {
-    "regrtest": Parser(junit, command=regrtest_command, narrow=regrtest_narrow, module="test.test_socket"),
+    "regrtest": Parser(
+        junit, command=regrtest_command, narrow=regrtest_narrow, module="test.test_socket",
+        program=os.path.basename(os.path.realpath(PYTHON)),
+    ),  # fmt: skip
     "junit": Parser(junit),
     "unittest": Parser(unittest),
     "tap": Parser(tap),
     "pytest": Parser(pytest),
-    "observations": Parser(observations, must_pass=True),
-    "output": Parser(output),
+    "observations": Parser(observations, outcomes=False, must_pass=True),
+    "output": Parser(output, outcomes=False),
 }

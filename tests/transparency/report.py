@@ -37,12 +37,13 @@ def line(verdict):
     told = [counted(len(tests), "test")]
     if skipped:
         told.append(f"{skipped} skipped both ways")
-    if verdict.failed_both_ways() and row.parser not in ("observations", "output"):
+    if verdict.failed_both_ways():
         told.append(f"{verdict.failed_both_ways()} failing without the preload")
     told.append(counted(verdict.traced[0].spans, "span"))
+    told.append(f"the library in {counted(sum(verdict.holders().values()), 'process', 'processes')}")
     told.append(f"{verdict.bare[0].seconds:.1f} s without, {verdict.traced[0].seconds:.1f} s with")
     if len(verdict.bare) > 1:
-        told.append(f"{len(verdict.bare)} runs each way")
+        told.append(f"{len(verdict.bare)} runs each way in {verdict.seconds:.0f} s")
     lines = [f"{verdict.word:8} {row.name}: {', '.join(told)}"]
     if row.reason:
         lines.append(f"    note: {row.reason}")
@@ -57,21 +58,40 @@ def group(name):
     return name.split("/")[0]
 
 
+class Counts:
+    """What some rows come to."""
+
+    def __init__(self, verdicts):
+        self.rows = len(verdicts)
+        self.tests = sum(len(v.tests()) for v in verdicts)
+        self.compared = sum(len(v.bare[0].seen) for v in verdicts if v.bare)
+        self.real = sum(len(v.real) for v in verdicts)
+        self.flaky = sum(len(v.flaky) for v in verdicts)
+        self.broken = sum(bool(v.trouble) for v in verdicts)
+        self.spans = sum(v.traced[0].spans for v in verdicts if v.traced)
+        self.processes = sum(sum(v.holders().values()) for v in verdicts)
+
+
+def groups(verdicts):
+    """[name of a group, its Counts], and at last those of all."""
+    found = {}
+    for verdict in verdicts:
+        found.setdefault(group(verdict.row.name), []).append(verdict)
+    return [(name, Counts(some)) for name, some in [*found.items(), ("all", verdicts)]]
+
+
+def sentence(verdicts, seconds):
+    bad = [v.row.name for v in verdicts if not v.good]
+    verdict = f"not transparent, or not shown to be: {', '.join(bad)}" if bad else "no difference"
+    return f"{verdict}; {counted(len(verdicts), 'row')}, {seconds:.0f} s"
+
+
 def end(verdicts, seconds):
     """The counts."""
-    lines = ["", f"{'':16} rows  tests  compared  differences  flaky  broken  spans"]
-    groups = {}
-    for verdict in verdicts:
-        groups.setdefault(group(verdict.row.name), []).append(verdict)
-    for name, some in [*groups.items(), ("all", verdicts)]:
+    lines = ["", f"{'':16} rows  tests  compared  differences  flaky  broken  spans  processes"]
+    for name, n in groups(verdicts):
         lines.append(
-            f"{name:16} {len(some):4} {sum(len(v.tests()) for v in some):6} "
-            f"{sum(len(v.bare[0].seen) for v in some if v.bare):9} {sum(len(v.real) for v in some):12} "
-            f"{sum(len(v.flaky) for v in some):6} {sum(bool(v.trouble) for v in some):7} "
-            f"{sum(r.spans for v in some for r in v.traced[:1]):6}"
+            f"{name:16} {n.rows:4} {n.tests:6} {n.compared:9} {n.real:12} {n.flaky:6} {n.broken:7} {n.spans:6} "
+            f"{n.processes:10}"
         )
-    bad = [v.row.name for v in verdicts if not v.good]
-    lines.append("")
-    verdict = f"not transparent, or not shown to be: {', '.join(bad)}" if bad else "no difference"
-    lines.append(f"transparency: {verdict}; {counted(len(verdicts), 'row')}, {seconds:.0f} s")
-    return "\n".join(lines)
+    return "\n".join([*lines, "", f"transparency: {sentence(verdicts, seconds)}"])

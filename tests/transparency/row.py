@@ -9,22 +9,23 @@ from pathlib import Path
 from parsers import PARSERS
 
 PLACES = "/usr/local/bin:/usr/bin:/bin:/usr/local/sbin:/usr/sbin:/sbin"
-MARKS = {"quick", "spans", "root"}
+MARKS = {"quick", "spans", "root", "alone"}
 
 
 class Row:
     """One command and how it is compared."""
 
-    def __init__(self, name, parser, seconds, command, marks=(), needs=(), settings=(), reason="", own=False):
+    def __init__(self, name, parser, seconds, command, **more):
         self.name = name
         self.parser = parser
         self.seconds = seconds  # that one run may take
         self.command = command
-        self.marks = set(marks)  # quick: in the short list; spans: a run with the preload must deliver some; root
-        self.needs = needs  # programs, or files when absolute
-        self.settings = dict(pair.split("=", 1) for pair in settings)  # environment of both runs
-        self.reason = reason  # why the row is not like the others
-        self.own = own  # the user's command: keeps directory and environment
+        self.marks = set(more.get("marks", ()))  # what they mean stands at the top of the list
+        self.needs = more.get("needs", ())  # programs, or files when absolute
+        self.traced = set(more.get("traced", ()))  # programs in which the library must be seen
+        self.settings = dict(pair.split("=", 1) for pair in more.get("settings", ()))  # environment of both runs
+        self.reason = more.get("reason", "")  # why the row is not like the others
+        self.own = more.get("own", False)  # the user's command: keeps directory and environment
 
     def words(self, cases):
         """The command, word by word; cases: the directory behind {cases}."""
@@ -46,22 +47,23 @@ def words(text):
 
 
 def read(path):
-    """The rows of a list. A row: name | parser | seconds | marks | needs | settings | command | reason."""
+    """The rows of a list. Its own first lines say what a row has."""
     rows = []
     for number, text in enumerate(path.read_text().splitlines(), 1):
         if not text.strip() or text.startswith("#"):
             continue
         fields = [f.strip() for f in text.split(" | ")]
         where = f"{path.name}:{number}"
-        if len(fields) not in (7, 8):
+        if len(fields) not in (8, 9):
             raise ValueError(f"{where}: {len(fields)} fields")
-        name, parser, seconds, marks, needs, settings, command, *reason = fields
+        name, parser, seconds, marks, needs, traced, settings, command, *reason = fields
         if parser not in PARSERS or not seconds.isdigit() or set(words(marks)) - MARKS:
             raise ValueError(f"{where}: bad parser, seconds or marks")
         if any(row.name == name for row in rows):
             raise ValueError(f"{where}: {name} is there already")
         if words(settings) and not reason:
             raise ValueError(f"{where}: settings without a reason")
-        marks, needs, settings = words(marks), words(needs), words(settings)
-        rows.append(Row(name, parser, int(seconds), shlex.split(command), marks, needs, settings, *reason))
+        more = {"marks": marks, "needs": needs, "traced": traced, "settings": settings}
+        more = {what: words(field) for what, field in more.items()}
+        rows.append(Row(name, parser, int(seconds), shlex.split(command), **more, reason="".join(reason)))
     return rows

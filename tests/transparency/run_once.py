@@ -13,6 +13,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from pathlib import Path
 
@@ -28,6 +29,41 @@ OURS = re.compile(r"OTEL_|TRACE(PARENT|STATE)$|BAGGAGE$")
 
 class Trouble(Exception):
     """A run cannot be made; the text says why."""
+
+
+class Wardens:
+    """The processes that watch over the runs of all threads, so that they can be stopped at once."""
+
+    def __init__(self):
+        self.lock = threading.Lock()  # of the two below
+        self.alive = set()
+        self.stopped = False  # from then on none is started
+
+    def start(self, command, **how):
+        with self.lock:
+            if self.stopped:
+                raise Trouble("stopped")
+            warden = subprocess.Popen(command, **how)
+            self.alive.add(warden)
+        return warden
+
+    def end(self, warden):
+        """It has ended, or it is ended now."""
+        with self.lock:
+            self.alive.discard(warden)
+        if warden.poll() is None:
+            warden.terminate()
+            warden.wait(20)
+
+    def stop(self):
+        """Their runs are broken off; each thread then clears up behind its own."""
+        with self.lock:
+            self.stopped = True
+            for warden in self.alive:
+                warden.terminate()
+
+
+WARDENS = Wardens()
 
 
 class Receiver:
@@ -84,6 +120,7 @@ class Run:
             self.seen["process left behind", name] = "there"
         self.passed = ended["status"] == "exit 0"
         self.seconds = ended["seconds"]
+        self.holders = ended["holders"]  # {program: processes that had the library}
         self.spans = spans
         self.out, self.err = left.out, left.err
 
@@ -126,23 +163,23 @@ def run_once(row, traced):
         receiver = Receiver(side, row.seconds + 120)  # it ends also when this process is killed
         try:
             files = [side / name for name in ("out", "err", "ended", "report.xml")]
-            env = environment(row, receiver.endpoint, home)
+            env = {**environment(row, receiver.endpoint, home), "WARDEN_LIBRARY": str(LIBRARY)}
             if traced:
                 env["WARDEN_PRELOAD"] = preload()
             elif row.own and os.environ.get("LD_PRELOAD"):
                 env["WARDEN_PRELOAD"] = os.environ["LD_PRELOAD"]
             command = PARSERS[row.parser].command(row.words(HERE / "cases"), files[3], row.seconds)
             with open(files[0], "wb") as out, open(files[1], "wb") as err:
-                warden = subprocess.Popen(
+                warden = WARDENS.start(
                     [sys.executable, HERE / "warden.py", files[2], str(row.seconds), *command], env=env,
                     cwd=None if row.own else home, stdin=subprocess.DEVNULL, stdout=out, stderr=err,
                 )  # fmt: skip
                 try:
                     warden.wait(row.seconds + 60)
+                except subprocess.TimeoutExpired:
+                    pass
                 finally:
-                    if warden.poll() is None:
-                        warden.terminate()
-                        warden.wait(20)
+                    WARDENS.end(warden)
         finally:
             spans = receiver.stop()
         if not files[2].exists():

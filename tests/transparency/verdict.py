@@ -14,6 +14,8 @@ modules could not be repeated otherwise.
 
 import copy
 import sys
+import time
+import traceback
 from collections import Counter
 
 from parsers import PARSERS
@@ -54,6 +56,7 @@ class Verdict:
         self.bare, self.traced = [], []  # Runs, the first one first
         self.findings = []
         self.trouble = None  # why the row says nothing: a failure as well
+        self.seconds = 0.0  # that all runs took, with what is around them
 
     @property
     def real(self):
@@ -74,7 +77,13 @@ class Verdict:
     def tests(self):
         return self.bare[0].tests() if self.bare else []
 
+    def holders(self):
+        """{program: how many of its processes were seen with the library}, of the traced run that shows the most."""
+        return max((run.holders for run in self.traced), key=lambda h: sum(h.values()), default={})
+
     def failed_both_ways(self):
+        if not PARSERS[self.row.parser].outcomes:
+            return 0
         return sum(not t.startswith(("ok", "skip", "PASS", "XFAIL")) for t in self.tests())
 
 
@@ -115,21 +124,33 @@ def tell(row, less, findings):
     print(f"transparency: {row.name}: {len(findings)} to run again{part}: {what}", file=sys.stderr, flush=True)
 
 
-def sanity(verdict, must_pass):
+def untraced(verdict, program):
+    """Programs that must have been seen with the library and were not."""
+    seen = {name for run in verdict.traced for name in run.holders}
+    return sorted((verdict.row.traced | ({program} if program else set())) - seen)
+
+
+def sanity(verdict, parser):
     """Why the runs prove nothing, or None."""
     first = verdict.bare[0]
-    if must_pass and not first.passed:
+    if parser.must_pass and not first.passed:
         return f"fails without the preload: {first.seen['end', 'exit status']}\n{first.err[-1500:]}"
     if not first.tests():
         return f"shows no test: {(first.err or first.out)[-1500:]}"
+    if any(run.holders for run in verdict.bare):
+        return "the library was there without the preload"
+    if lacking := untraced(verdict, parser.program):
+        return f"the library was not seen in: {', '.join(lacking)}"
     if "spans" in verdict.row.marks and not any(run.spans for run in verdict.traced):
         return "no span was delivered: the program was not traced"
     return None
 
 
-def judge(row, must_pass, repeat):
+def judge(row, repeat):
     """Runs a row both ways and decides. repeat: how often each way where the first two differ."""
     verdict = Verdict(row)
+    parser = PARSERS[row.parser]
+    began = time.monotonic()
     missing = row.missing()
     if missing:
         verdict.trouble = f"missing: {', '.join(missing)} (scripts/install-deps transparency installs what it needs)"
@@ -146,7 +167,12 @@ def judge(row, must_pass, repeat):
             if not all(f.certain or f.overlap for f in verdict.findings):
                 again(verdict, less, repeat)
                 verdict.findings = differing(verdict, keys)
-        verdict.trouble = sanity(verdict, must_pass)
+        while untraced(verdict, parser.program) and len(verdict.traced) < 3:  # a short-lived one can be missed
+            verdict.traced.append(run_once(row, True))
+        verdict.trouble = sanity(verdict, parser)
     except Trouble as trouble:
         verdict.trouble = str(trouble)
+    except Exception:  # one row's trouble is not the others'
+        verdict.trouble = traceback.format_exc()
+    verdict.seconds = time.monotonic() - began
     return verdict

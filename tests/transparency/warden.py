@@ -3,8 +3,11 @@
   warden.py RESULT SECONDS COMMAND...
 
 Started by run_once.py, once for each run. Orphans of the command become children of this process, so that all of
-them are found: what still lives when the command has ended is named in RESULT (JSON: status, left, seconds) and
-killed, each by its id. Not its job: what the command printed.
+them are found: what still lives when the command has ended is named in RESULT (JSON: status, left, seconds, holders)
+and killed, each by its id. Meanwhile it looks in which processes the library is: holders has the number of them for
+each program. It looks every 50 ms, so it misses programs that are done sooner. Not its job: what the command printed.
+
+Environment, for itself alone: WARDEN_PRELOAD, the command's LD_PRELOAD; WARDEN_LIBRARY, the library's path.
 """
 
 import ctypes
@@ -13,7 +16,9 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
+from collections import Counter
 from pathlib import Path
 
 PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
@@ -49,6 +54,37 @@ def descendants():
         ours |= more
         more = {pid for pid, parent in parents.items() if parent in more} - ours
     return {pid: name for pid, name in names.items() if pid in ours and pid != os.getpid()}
+
+
+class Watch(threading.Thread):
+    """Looks in which processes below this one the library is, until it is told to end."""
+
+    PERIOD = 0.05  # seconds between two looks
+
+    def __init__(self, library):
+        super().__init__(daemon=True)
+        self.library = library
+        self.seen = set()  # (process id, program) that have it
+        self.done = threading.Event()
+
+    def look(self):
+        for pid in descendants():
+            try:
+                program = os.path.basename(os.readlink(f"/proc/{pid}/exe"))
+                if (pid, program) not in self.seen and self.library in Path(f"/proc/{pid}/maps").read_text():
+                    self.seen.add((pid, program))
+            except OSError:  # it is gone, or another user's
+                pass
+
+    def run(self):
+        while not self.done.wait(self.PERIOD):
+            self.look()
+
+    def end(self):
+        """Returns {program: how many processes had the library}."""
+        self.done.set()
+        self.join()
+        return Counter(program for _, program in self.seen)
 
 
 def clear(grace):
@@ -98,7 +134,8 @@ def await_end(pid, seconds):
 
 
 def stop(*_):
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, signal.SIG_IGN)
     clear(0)
     os._exit(1)
 
@@ -107,12 +144,15 @@ def main():
     result, seconds, command = Path(sys.argv[1]), float(sys.argv[2]), sys.argv[3:]
     libc = ctypes.CDLL(None, use_errno=True)
     libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
-    signal.signal(signal.SIGTERM, stop)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, stop)
     libc.prctl(PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
     env = dict(os.environ)
-    preload = env.pop("WARDEN_PRELOAD", None)  # this process itself runs without it
+    preload = env.pop("WARDEN_PRELOAD", None)
+    watch = Watch(env.pop("WARDEN_LIBRARY"))
     if preload:
         env["LD_PRELOAD"] = preload
+    watch.start()
     began = time.monotonic()
     try:
         child = subprocess.Popen(command, env=env, stdin=subprocess.DEVNULL, start_new_session=True)
@@ -120,8 +160,9 @@ def main():
     except OSError as fault:
         status = f"cannot be started: {fault.strerror}"
     took = time.monotonic() - began
+    holders = watch.end()
     left = clear(GRACE)
-    result.write_text(json.dumps({"status": status, "left": left, "seconds": took}))
+    result.write_text(json.dumps({"status": status, "left": left, "seconds": took, "holders": holders}))
 
 
 if __name__ == "__main__":

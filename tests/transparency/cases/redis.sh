@@ -13,6 +13,7 @@ port=$(free_port)
 begin serve first --port "$port" --appendonly yes --io-threads 2 --unixsocket "$PWD/r.sock"
 first=$begun
 ask() { redis-cli -p "$port" "$@"; }
+field() { ask info "$1" | tr -d '\r' | sed -n "s/^$2://p"; }
 soon ask ping
 say ping "$(ask ping)"
 
@@ -30,17 +31,16 @@ say transaction "$(printf 'MULTI\nINCR t\nINCR t\nEXEC\n' | ask | tr '\n' ' ')"
 say wrong-type "$(ask lpush key:1 x)"
 begin timeout 10 redis-cli -p "$port" blpop queue 9 >popped
 waiter=$begun
-sleep 0.3
+soon eval '[ "$(field clients blocked_clients)" = 1 ]'
 ask rpush queue job >/dev/null
 wait "$waiter"
 say blocked-pop "$(tr '\n' ' ' <popped)"
 begin timeout 3 redis-cli -p "$port" subscribe channel >heard
-sleep 0.3
+soon eval '[ "$(ask pubsub numsub channel | tail -n 1)" = 1 ]'
 say publish "$(ask publish channel hello)"
 soon grep -q hello heard
 say subscribed "$(tr '\n' ' ' <heard)"
 
-field() { ask info "$1" | tr -d '\r' | sed -n "s/^$2://p"; }
 is() { [ "$(field "$1" "$2")" = "$3" ]; }
 ask bgsave >/dev/null
 soon is persistence rdb_bgsave_in_progress 0

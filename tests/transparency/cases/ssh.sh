@@ -74,7 +74,8 @@ for n in $(seq 1 12); do remote there "exit $n" & done
 for n in $(seq 1 12); do wait -n; many=$((many + $?)); done
 say at-once "$many"
 kill -HUP "$sshd"
-sleep 0.3
+listened() { [ "$(grep -c 'Server listening' ssh/log)" = "$1" ]; }
+soon listened 2
 soon listens "$ssh_port"
 remote there 'echo yes' | sed 's/^/after reload: /'
 finish "$server"

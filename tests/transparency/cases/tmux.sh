@@ -4,28 +4,33 @@
 . "$CASES/common.sh"
 
 tm() { tmux -S "$PWD/tmux.sock" -f /dev/null "$@"; }
-export PS1='$ ' ENV=
+export ENV=
 tm new-session -d -s main -x 80 -y 24 "exec sh"
 say new-session $?
 tm set-option -g automatic-rename off
 server=$(tm display-message -p '#{pid}')
 started+=("$server")
+screen() { tm capture-pane -p -t "$1" | grep -v '^$' | tr '\n' '|'; }
 shows() { tm capture-pane -p -t "$1" | grep -q "$2"; }
+ready() { shows "$1" "$2" && [[ "|$(screen "$1")" == *'|'[\$\#]'|' ]]; } # output, and after it a prompt
+runs() { [ "$(tm display-message -p -t "$1" '#{pane_current_command}')" = "$2" ]; }
+soon ready main .
 tm send-keys -t main 'stty size; echo one-$((1+1))' Enter
-soon shows main one-2
-say screen "$(tm capture-pane -p -t main | grep -v '^$' | tr '\n' '|')"
-tm send-keys -t main 'tty | cut -c1-8; [ -t 0 ] && echo terminal' Enter
-soon shows main terminal
-sleep 0.3
-say terminal "$(tm capture-pane -p -t main | grep -v '^$' | tail -n 3 | tr '\n' '|')"
+soon ready main one-2
+say screen "$(screen main)"
+tm send-keys -t main 'clear; tty | cut -c1-8; [ -t 0 ] && echo a ter''minal' Enter
+soon ready main '^a terminal'
+say terminal "$(screen main)"
 tm send-keys -t main 'sleep 30' Enter
-sleep 0.3
+soon runs main sleep
 tm send-keys -t main C-c
+soon runs main sh
 tm send-keys -t main 'echo status-$?' Enter
 soon shows main status-130
 say interrupted yes
 tm split-window -h -t main 'seq 1 100; exec cat'
 soon shows main.1 100
+soon runs main.1 cat
 say split "$(tm list-panes -t main -F '#{pane_index} #{pane_width}x#{pane_height} #{pane_current_command}' | tr '\n' '|')"
 tm send-keys -t main.1 'typed text' Enter
 soon shows main.1 'typed text'
@@ -33,8 +38,9 @@ tm resize-pane -t main.0 -x 20
 say resized "$(tm list-panes -t main -F '#{pane_width}' | tr '\n' ' ')"
 tm pipe-pane -t main.1 'cat >piped'
 tm send-keys -t main.1 'into the pipe' Enter
-soon grep -q 'into the pipe' "$HOME/piped"
-say piped "$(grep -c 'into the pipe' "$HOME/piped")"
+piped() { [ "$(grep -c 'into the pipe' "$HOME/piped")" = "$1" ]; }
+soon piped 2 # what the terminal echoes, and cat
+say piped yes
 tm new-window -t main -n job 'echo done; tmux -S "'"$PWD"'/tmux.sock" wait-for -S finished; sleep 20'
 tm wait-for finished
 say wait-for $?
