@@ -12,6 +12,12 @@ import pytest
 from rig import BUILD
 
 RUNNER = Path(__file__).parents[1] / "transparency" / "run"
+sys.path.insert(0, str(RUNNER.parent))
+
+import parsers
+import row
+import verdict
+
 LOADED = "grep -q libautotrace.so /proc/self/maps"
 # Says 0, 1 and 2 in turns, so that the runs differ at first, and neither way has values of its own.
 TURNS = 'n=$(cat turn 2>/dev/null || echo 0); echo $((n + 1)) >turn; echo "x: $((n % 3))"'
@@ -67,18 +73,20 @@ def test_a_flaky_one_is_told_with_what_was_seen_each_way(tmp_path):
     assert "with:    1 (2x) or 0 (1x) or 2 (1x)" in done.stdout
 
 
-def test_what_is_not_traced_proves_nothing(tmp_path):
+def test_what_is_not_traced_proves_nothing():
     """A row that names a program in which the library is not seen, or expects spans that do not come."""
-    sys.path.insert(0, str(RUNNER.parent))
-    try:
-        import row
-        import verdict
-    finally:
-        sys.path.pop(0)
     one = row.Row("one", "observations", 20, ["sh", "-c", "echo a: 1; env -u LD_PRELOAD sleep 0.4"], traced=["sleep"])
     assert verdict.judge(one, 0).trouble == "the library was not seen in: sleep"
     one = row.Row("one", "observations", 20, ["sh", "-c", "echo a: 1; sleep 0.4"], traced=["sleep"], marks=["spans"])
     assert verdict.judge(one, 0).trouble == "no span was delivered: the program was not traced"
+
+
+def test_the_account_of_a_failed_test_is_no_noise():
+    account = "test test_x failed -- Traceback (most recent call last):\n  File x\nOSError: y\n\n"
+    assert parsers.regrtest_noise(f"some\n{account}words\n") == "some\nwords\n"
+    several = "test test_x failed -- multiple errors occurred; run in verbose mode for details\n"
+    assert parsers.regrtest_noise(f"{several}some\nwords\n") == "some\nwords\n"
+    assert parsers.regrtest_noise("Traceback (most recent call last):\nwords\n").startswith("Traceback")
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

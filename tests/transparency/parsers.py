@@ -94,6 +94,11 @@ def regrtest_narrow(words, names):
     return [*words, *(w for c in classes for w in ("-m", f"{c}.*"))] if all(classes) else None
 
 
+def regrtest_noise(err):
+    """Without the account of a failed test, which its outcome tells; so that its class alone can be run again."""
+    return re.sub(r"^test \S+ failed -- (?:Traceback.*\n(?:.+\n)*\n?|multiple errors.*\n?)", "", err, flags=re.M)
+
+
 def whole(_words, _names):
     return None
 
@@ -105,20 +110,21 @@ def as_given(words, report, _seconds):
 class Parser:
     """A way to read results."""
 
-    def __init__(self, read, command=as_given, narrow=whole, module=None, program=None, outcomes=True, must_pass=False):
+    def __init__(self, read, command=as_given, narrow=whole, noise=str, **more):
         self.read = read  # a run's Left -> {test: outcome}
         self.command = command  # completes the row's command
         self.narrow = narrow  # the row's command for some of its tests, or None
-        self.module = module  # of Python's, that has to be there
-        self.program = program  # that runs the tests, where the command does not say so
-        self.outcomes = outcomes  # a test passes, fails or is skipped; else it is a value of any kind
-        self.must_pass = must_pass  # a row whose bare run fails proves nothing
+        self.noise = noise  # what of standard error is compared
+        self.module = more.get("module")  # of Python's, that has to be there
+        self.program = more.get("program")  # that runs the tests, where the command does not say so
+        self.outcomes = more.get("outcomes", True)  # a test passes, fails or is skipped; else it is a value of any kind
+        self.must_pass = more.get("must_pass", False)  # a row whose bare run fails proves nothing
 
 
 PARSERS = {
     "regrtest": Parser(
-        junit, command=regrtest_command, narrow=regrtest_narrow, module="test.test_socket",
-        program=os.path.basename(os.path.realpath(PYTHON)),
+        junit, command=regrtest_command, narrow=regrtest_narrow, noise=regrtest_noise,
+        module="test.test_socket", program=os.path.basename(os.path.realpath(PYTHON)),
     ),  # fmt: skip
     "junit": Parser(junit),
     "unittest": Parser(unittest),

@@ -113,7 +113,7 @@ class Run:
         tests = parser.read(left)
         self.seen = {("test", name): outcome for name, outcome in tests.items()}
         self.seen["end", "exit status"] = ended["status"]
-        for line in normal.lines(left.err, left.places):
+        for line in normal.lines(parser.noise(left.err), left.places):
             if line:
                 self.seen["stderr", line] = "there"
         for name in ended["left"]:
