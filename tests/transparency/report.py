@@ -44,6 +44,8 @@ def line(verdict):
     told.append(f"{verdict.bare[0].seconds:.1f} s without, {verdict.traced[0].seconds:.1f} s with")
     if len(verdict.bare) > 1:
         told.append(f"{len(verdict.bare)} runs each way in {verdict.seconds:.0f} s")
+    if verdict.thrown:
+        told.append(f"{counted(verdict.thrown, 'run')} not counted, the machine stood still")
     lines = [f"{verdict.word:8} {row.name}: {', '.join(told)}"]
     if row.reason:
         lines.append(f"    note: {row.reason}")

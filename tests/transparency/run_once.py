@@ -121,6 +121,7 @@ class Run:
         self.passed = ended["status"] == "exit 0"
         self.seconds = ended["seconds"]
         self.holders = ended["holders"]  # {program: processes that had the library}
+        self.stood = ended["stood"]  # seconds that the machine stood still
         self.spans = spans
         self.out, self.err = left.out, left.err
 
@@ -160,7 +161,7 @@ def run_once(row, traced):
         for place in (home, side, home / "tmp"):
             place.mkdir()
         (home / "tmp").chmod(0o1777)
-        receiver = Receiver(side, row.seconds + 120)  # it ends also when this process is killed
+        receiver = Receiver(side, 2 * row.seconds + 120)  # it ends also when this process is killed
         try:
             files = [side / name for name in ("out", "err", "ended", "report.xml")]
             env = {**environment(row, receiver.endpoint, home), "WARDEN_LIBRARY": str(LIBRARY)}
@@ -175,7 +176,7 @@ def run_once(row, traced):
                     cwd=None if row.own else home, stdin=subprocess.DEVNULL, stdout=out, stderr=err,
                 )  # fmt: skip
                 try:
-                    warden.wait(row.seconds + 60)
+                    warden.wait(2 * row.seconds + 60)
                 except subprocess.TimeoutExpired:
                     pass
                 finally:

@@ -8,7 +8,9 @@ a process left behind) has one value in each run. Where the first two runs diffe
   real      the two ways have no value in common and each has only one; or, after further runs, a value was seen
             three times one way and never the other way
 
-Where only tests differ and the command can be narrowed to their classes, the further runs are; CPython's long
+A run during which the machine stood still for seconds (somebody stopped it, or all that runs in it) says little: where
+the first two differ, it is made again, and later ones are made again as well, up to three times; what was thrown away
+is told. Where only tests differ and the command can be narrowed to their classes, the further runs are; CPython's long
 modules could not be repeated otherwise.
 """
 
@@ -56,6 +58,7 @@ class Verdict:
         self.bare, self.traced = [], []  # Runs, the first one first
         self.findings = []
         self.trouble = None  # why the row says nothing: a failure as well
+        self.thrown = 0  # runs that do not count, because the machine stood still
         self.seconds = 0.0  # that all runs took, with what is around them
 
     @property
@@ -101,8 +104,26 @@ def differing(verdict, keys=None):
 
 def again(verdict, row, times):
     for _ in range(times):
-        verdict.bare.append(run_once(row, False))
-        verdict.traced.append(run_once(row, True))
+        for runs, traced in ((verdict.bare, False), (verdict.traced, True)):
+            runs.append(undisturbed(verdict, row, traced, run_once(row, traced)))
+
+
+def undisturbed(verdict, row, traced, run):
+    """The run, or, if the machine stood still meanwhile, another one."""
+    for _ in range(3):
+        if not run.stood:
+            break
+        verdict.thrown += 1
+        run = run_once(row, traced)
+    return run
+
+
+def first_runs(verdict, row):
+    """One each way; one that was disturbed counts all the same when it is like the other."""
+    verdict.bare, verdict.traced = [run_once(row, False)], [run_once(row, True)]
+    if differing(verdict):
+        verdict.bare = [undisturbed(verdict, row, False, verdict.bare[0])]
+        verdict.traced = [undisturbed(verdict, row, True, verdict.traced[0])]
 
 
 def narrowed(row, findings):
@@ -156,7 +177,7 @@ def judge(row, repeat):
         verdict.trouble = f"missing: {', '.join(missing)} (scripts/install-deps transparency installs what it needs)"
         return verdict
     try:
-        again(verdict, row, 1)
+        first_runs(verdict, row)
         verdict.findings = differing(verdict)
         if verdict.findings and repeat:
             keys = [(f.what, f.name) for f in verdict.findings]

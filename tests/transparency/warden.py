@@ -3,9 +3,11 @@
   warden.py RESULT SECONDS COMMAND...
 
 Started by run_once.py, once for each run. Orphans of the command become children of this process, so that all of
-them are found: what still lives when the command has ended is named in RESULT (JSON: status, left, seconds, holders)
-and killed, each by its id. Meanwhile it looks in which processes the library is: holders has the number of them for
-each program. It looks every 50 ms, so it misses programs that are done sooner. Not its job: what the command printed.
+them are found: what still lives when the command has ended is named in RESULT (JSON: status, left, seconds, holders,
+stood) and killed, each by its id. Meanwhile it looks in which processes the library is: holders has the number of them
+for each program. It looks every 50 ms, so it misses programs that are done sooner. stood: how many seconds it could not
+look at all, because the machine, or everything in it, stood still; time-outs mean nothing then, and its own is as much
+longer. Not its job: what the command printed.
 
 Environment, for itself alone: WARDEN_PRELOAD, the command's LD_PRELOAD; WARDEN_LIBRARY, the library's path.
 """
@@ -60,11 +62,13 @@ class Watch(threading.Thread):
     """Looks in which processes below this one the library is, until it is told to end."""
 
     PERIOD = 0.05  # seconds between two looks
+    STILL = 2.0  # seconds, from which on it is not the load that kept us from looking
 
     def __init__(self, library):
         super().__init__(daemon=True)
         self.library = library
         self.seen = set()  # (process id, program) that have it
+        self.stood = 0.0  # seconds
         self.done = threading.Event()
 
     def look(self):
@@ -77,7 +81,12 @@ class Watch(threading.Thread):
                 pass
 
     def run(self):
+        before = time.monotonic()
         while not self.done.wait(self.PERIOD):
+            now = time.monotonic()
+            if now - before > self.STILL:
+                self.stood += now - before
+            before = now
             self.look()
 
     def end(self):
@@ -117,20 +126,23 @@ def late(*_):
     raise Late
 
 
-def await_end(pid, seconds):
+def await_end(pid, seconds, watch):
     """Waits for the command, and takes the orphans that end meanwhile; says how the command ended."""
     signal.signal(signal.SIGALRM, late)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
-    try:
-        while True:
-            child, status = os.waitpid(-1, 0)
-            if child == pid:
-                code = os.waitstatus_to_exitcode(status)
-                return f"signal {signal.Signals(-code).name}" if code < 0 else f"exit {code}"
-    except Late:
-        return f"not ended after {seconds:.0f} s"
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
+    given, wanted = 0.0, seconds
+    while given < wanted:
+        try:
+            signal.setitimer(signal.ITIMER_REAL, wanted - given)
+            while True:
+                child, status = os.waitpid(-1, 0)
+                if child == pid:
+                    signal.setitimer(signal.ITIMER_REAL, 0)
+                    code = os.waitstatus_to_exitcode(status)
+                    return f"signal {signal.Signals(-code).name}" if code < 0 else f"exit {code}"
+        except Late:
+            time.sleep(2 * watch.PERIOD)  # it may have to see first that we stood still
+            given, wanted = wanted, seconds + min(watch.stood, seconds)
+    return f"not ended after {seconds:.0f} s"
 
 
 def stop(*_):
@@ -156,13 +168,14 @@ def main():
     began = time.monotonic()
     try:
         child = subprocess.Popen(command, env=env, stdin=subprocess.DEVNULL, start_new_session=True)
-        status = await_end(child.pid, seconds)
+        status = await_end(child.pid, seconds, watch)
     except OSError as fault:
         status = f"cannot be started: {fault.strerror}"
     took = time.monotonic() - began
     holders = watch.end()
     left = clear(GRACE)
-    result.write_text(json.dumps({"status": status, "left": left, "seconds": took, "holders": holders}))
+    told = {"status": status, "left": left, "seconds": took, "holders": holders, "stood": watch.stood}
+    result.write_text(json.dumps(told))
 
 
 if __name__ == "__main__":
