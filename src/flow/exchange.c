@@ -28,6 +28,15 @@ static uint64_t open_requests;
 /* Server exchanges ever opened in this process (atomic). */
 static uint64_t opened;
 
+/* Calls made while this process served nobody, and how many requests it had been asked at the last
+ * one (atomic). */
+static uint32_t own_calls;
+static uint64_t own_call_at;
+
+/* Requests without such a call after the first one, before "only one" is believed again; twice as
+ * many after each further one. */
+#define QUIET_MIN 8u
+
 static bool is_open(const struct at_exchange *x, uint32_t generation)
 {
 	return (generation & 1) && __atomic_load_n(&x->generation, __ATOMIC_ACQUIRE) == generation;
@@ -291,11 +300,28 @@ struct at_ref at_exchange_find_remote(const struct at_context *remote)
 	return (struct at_ref){0};
 }
 
+void at_exchange_own_call(void)
+{
+	if (at_exchange_any_open())
+		return;
+	__atomic_store_n(&own_call_at, __atomic_load_n(&opened, __ATOMIC_RELAXED),
+			 __ATOMIC_RELAXED);
+	__atomic_add_fetch(&own_calls, 1, __ATOMIC_RELAXED);
+}
+
+/* A program that calls for nobody (timers, reports) does so while it serves, too. */
+static bool calls_for_nobody(uint64_t asked)
+{
+	uint32_t n = __atomic_load_n(&own_calls, __ATOMIC_RELAXED);
+	uint64_t quiet = asked - __atomic_load_n(&own_call_at, __ATOMIC_RELAXED);
+	return n && quiet < (uint64_t)QUIET_MIN << (n < 40 ? n : 40);
+}
+
 struct at_ref at_exchange_only_one(uint64_t *ret_epoch)
 {
 	uint64_t state = __atomic_load_n(&open_requests, __ATOMIC_ACQUIRE);
 	*ret_epoch = __atomic_load_n(&opened, __ATOMIC_RELAXED);
-	if (state >> 32 != 1)
+	if (state >> 32 != 1 || calls_for_nobody(*ret_epoch))
 		return (struct at_ref){0};
 	struct at_exchange *x = at_slab_of_handle(&exchanges, (uint32_t)state);
 	struct at_ref r = {x, x ? __atomic_load_n(&x->generation, __ATOMIC_ACQUIRE) : 0};
@@ -345,4 +371,5 @@ void at_exchange_after_fork(void)
 {
 	__atomic_store_n(&open_requests, 0, __ATOMIC_RELAXED);
 	__atomic_store_n(&opened, 0, __ATOMIC_RELAXED);
+	__atomic_store_n(&own_calls, 0, __ATOMIC_RELAXED);
 }

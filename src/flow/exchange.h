@@ -132,6 +132,10 @@ struct at_ref at_exchange_find_remote(const struct at_context *remote);
  */
 struct at_ref at_exchange_only_one(uint64_t *ret_epoch);
 
+/* A call is about to be made that has no parent: whether any request is open tells what to think of
+ * the next ones. Any thread. */
+void at_exchange_own_call(void);
+
 /* Whether a server exchange is open in this process now. */
 bool at_exchange_any_open(void);
 

@@ -20,6 +20,7 @@
 
 #include "export/export.h"
 #include "flow/boot.h"
+#include "flow/exchange.h"
 #include "flow/shore.h"
 #include "libc/libc.h"
 #include "trace/propagate.h"
@@ -295,6 +296,7 @@ static inline int clean_corridor(void **state)
 	(void)state;
 	finished = 0;
 	settings(NULL);
-	at_shore_wait(true); /* this thread works on nothing */
+	at_shore_wait(true);      /* this thread works on nothing */
+	at_exchange_after_fork(); /* and nothing was seen of the program's habits */
 	return 0;
 }

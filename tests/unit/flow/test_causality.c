@@ -303,6 +303,29 @@ static void a_new_thread_inherits_what_its_creator_works_on(void **state)
 	close(b_ends[0]);
 }
 
+/* What it does while nobody asks, it does while somebody does. */
+static void a_program_with_a_timer_has_no_only_ones(void **state)
+{
+	int peer, fd = served(&peer);
+	pthread_t id;
+	(void)state;
+	call_once((void *)"GET /timer HTTP/1.1\r\nHost: h\r\n\r\n");
+	for (int i = 0; i < 2 * 8 + 1; i++) {
+		char text[60];
+		snprintf(text, sizeof(text), "GET /call/%d HTTP/1.1\r\nHost: h\r\n\r\n", i);
+		comes(peer, fd, "GET /A HTTP/1.1\r\nHost: h\r\n\r\n");
+		assert_int_equal(pthread_create(&id, NULL, call_once, text), 0);
+		pthread_join(id, NULL);
+		goes(fd, answer);
+	}
+	assert_true(is_root(span_with("url.full", "http://h/call/0")));
+	assert_true(is_root(span_with("url.full", "http://h/call/14")));
+	assert_string_equal(value(span_with("url.full", "http://h/call/16"), "autotrace.link.rule"),
+			    "only one");
+	closing(fd);
+	close(peer);
+}
+
 static sem_t proceed, stopped;
 
 /* A pool's thread: two jobs. */
@@ -369,19 +392,33 @@ static void a_thread_that_is_not_born_leaves_nothing(void **state)
 
 /* ---- environment ---- */
 
-static void a_command_s_calls_have_the_environment_for_parent(void **state)
+static void environment_is_the_parent(bool wanted)
 {
-	(void)state;
 	settings((const char *[]){"TRACEPARENT=" REMOTE, NULL});
-	int served_before = at_exchange_serves();
 	call_once((void *)"GET /cmd HTTP/1.1\r\nHost: h\r\n\r\n");
 	struct at_span *call = span_with("url.full", "http://h/cmd");
-	if (served_before) /* this process has served: its environment is nobody's parent */
+	if (!wanted)
 		assert_true(is_root(call));
 	else
 		assert_memory_equal(call->parent_id, "\xb7\xad\x6b\x71\x69\x20\x33\x31", 8);
-	assert_string_equal(value(call, "autotrace.link.rule"),
-			    served_before ? "none" : "environment");
+	assert_string_equal(value(call, "autotrace.link.rule"), wanted ? "environment" : "none");
+}
+
+static void a_command_s_calls_have_the_environment_for_parent(void **state)
+{
+	(void)state;
+	environment_is_the_parent(true);
+}
+
+static void a_server_s_calls_have_not(void **state)
+{
+	int peer, fd = served(&peer);
+	(void)state;
+	comes(peer, fd, "GET /A HTTP/1.1\r\nHost: h\r\n\r\n");
+	goes(fd, answer);
+	environment_is_the_parent(false);
+	closing(fd);
+	close(peer);
 }
 
 /* ---- failed connections ---- */
@@ -411,12 +448,13 @@ static void a_failed_connect_is_the_request_s(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(a_command_s_calls_have_the_environment_for_parent),
 		TEST(every_script),
 		TEST(a_command_s_calls_have_the_environment_for_parent),
+		TEST(a_server_s_calls_have_not),
 		TEST(a_passed_on_header_names_the_parent_against_all_other_rules),
 		TEST(a_header_of_an_answered_request_is_the_application_s),
 		TEST(a_new_thread_inherits_what_its_creator_works_on),
+		TEST(a_program_with_a_timer_has_no_only_ones),
 		TEST(threads_that_stay_are_a_pool_s),
 		TEST(a_thread_that_is_not_born_leaves_nothing),
 		TEST(a_failed_connect_is_the_request_s),
