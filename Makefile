@@ -45,7 +45,7 @@ LTO       = $(if $(SAN)$(findstring clang,$(CC)),,-flto)
 COMPILE   = $(CC) -std=gnu11 $(CPPFLAGS) $(WARNINGS) $(CODEGEN) $(CFLAGS) -MMD -MP
 
 # ---- sources ---------------------------------------------------------------
-ROOMS      := libc base config conn wire trace processor export flow
+ROOMS      := libc base config conn wire trace processor export flow bridge
 PROTO      := $(shell find proto -name '*.proto' 2>/dev/null | sort)
 GEN_C      := $(PROTO:proto/%.proto=$(BUILD)/gen/%.pb-c.c)
 GEN_H      := $(GEN_C:.c=.h)

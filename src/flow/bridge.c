@@ -13,15 +13,54 @@ struct said {
 	struct at_bridge_frame now; /* what it works on */
 	struct at_ref event;        /* the request read last */
 	uintptr_t conn;             /* the connection it was read from */
+	uintptr_t place;            /* the context it was read in */
 	uintptr_t accepted;         /* the connection accepted last */
 };
 
 static __thread struct said said __attribute__((tls_model("initial-exec")));
 
+static const struct at_bridge_answers *answers; /* the runtime's, NULL: none (atomic) */
+
+void at_bridge_ask(const struct at_bridge_answers *runtime_s)
+{
+	__atomic_store_n(&answers, runtime_s, __ATOMIC_RELEASE);
+}
+
+/* What the runtime answers: an open request, or none. */
+static struct at_ref asked(void)
+{
+	const struct at_bridge_answers *a = __atomic_load_n(&answers, __ATOMIC_ACQUIRE);
+	struct at_ref r = at_exchange_of_token(a ? a->token() : 0);
+	return at_exchange_valid(r) ? r : (struct at_ref){0};
+}
+
+static uintptr_t place(void)
+{
+	const struct at_bridge_answers *a = __atomic_load_n(&answers, __ATOMIC_ACQUIRE);
+	return a ? a->place() : 0;
+}
+
+static bool is_event_here(void)
+{
+	return at_exchange_valid(said.event) && said.place == place();
+}
+
 uint64_t at_bridge_current(void)
 {
 	enum at_rule rule;
 	return at_exchange_token(at_causality_current(&rule));
+}
+
+uint64_t at_bridge_served(void)
+{
+	enum at_rule rule;
+	uint64_t token = at_exchange_token(at_causality_current(&rule));
+	return rule == AT_RULE_INHERITED ? 0 : token;
+}
+
+uint64_t at_bridge_inherited(void)
+{
+	return at_exchange_token(at_causality_inherited());
 }
 
 bool at_bridge_open(uint64_t token)
@@ -53,17 +92,27 @@ void at_bridge_leave(const struct at_bridge_frame *save)
 
 bool at_bridge_is_on(void)
 {
-	return said.now.on;
+	return said.now.on || asked().exchange;
+}
+
+bool at_bridge_reads(void)
+{
+	return said.now.on && said.now.reads;
 }
 
 struct at_ref at_bridge_task(void)
 {
+	struct at_ref r = asked();
+	if (r.exchange)
+		return r;
+	if (said.now.reads && is_event_here())
+		return said.event;
 	return at_exchange_valid(said.now.task) ? said.now.task : (struct at_ref){0};
 }
 
 uint64_t at_bridge_event(uintptr_t *ret_conn)
 {
-	bool open = at_exchange_valid(said.event);
+	bool open = is_event_here();
 	if (ret_conn)
 		*ret_conn = open ? said.conn : 0;
 	return open ? at_exchange_token(said.event) : 0;
@@ -71,17 +120,19 @@ uint64_t at_bridge_event(uintptr_t *ret_conn)
 
 uintptr_t at_bridge_accepted(void)
 {
-	uintptr_t c = said.accepted;
+	return said.accepted;
+}
+
+void at_bridge_accepted_over(void)
+{
 	said.accepted = 0;
-	return c;
 }
 
 void at_bridge_read(const struct at_conn *c, const struct at_exchange *x)
 {
 	said.event = x ? at_exchange_ref(x) : (struct at_ref){0};
 	said.conn = (uintptr_t)c;
-	if (said.now.on && said.now.reads)
-		said.now.task = said.event;
+	said.place = place();
 }
 
 void at_bridge_accept(const struct at_conn *c)

@@ -20,8 +20,23 @@ struct at_bridge_frame {
 	bool reads;         /* and requests read meanwhile are worked on there and then */
 };
 
+/* What a runtime answers about the thread that asks, from memory: in hooks, any thread. */
+struct at_bridge_answers {
+	uint64_t (*token)(void);  /* the request in its present context, 0: it says nothing */
+	uintptr_t (*place)(void); /* that context: tells contexts apart */
+};
+
+/* From here on that runtime is asked, first of all. Once in a process. */
+void at_bridge_ask(const struct at_bridge_answers *answers);
+
 /* The token of the request this thread works on, by whichever rule; 0: none. */
 uint64_t at_bridge_current(void);
+
+/* The same, but 0 when the thread only inherited it from its creator. */
+uint64_t at_bridge_served(void);
+
+/* The request this thread has from its creator, for what it was made to do first; 0: none. */
+uint64_t at_bridge_inherited(void);
 
 /* Whether the token names a request that is open. Any thread. */
 bool at_bridge_open(uint64_t token);
@@ -38,14 +53,18 @@ void at_bridge_leave(const struct at_bridge_frame *save);
 /* Whether a runtime says what this thread works on. */
 bool at_bridge_is_on(void);
 
+/* Whether the present stretch is one that reads. */
+bool at_bridge_reads(void);
+
 /* The request whose bytes this thread has read last, 0: none since its last wait, at_bridge_enter
- * or at_bridge_event_over. *ret_conn (or NULL) tells connections apart: the one it was read from.
- */
+ * or at_bridge_event_over, or the thread is in another context now. *ret_conn (or NULL) tells
+ * connections apart: the one it was read from. */
 uint64_t at_bridge_event(uintptr_t *ret_conn);
 void at_bridge_event_over(void);
 
-/* The connection this thread has accepted last, 0: none since it was asked for. */
+/* The connection this thread has accepted last, 0: none since at_bridge_accepted_over. */
 uintptr_t at_bridge_accepted(void);
+void at_bridge_accepted_over(void);
 
 /* The next request that is written to fd is made by the request of `token` (0: by none), whoever
  * writes it. False when fd is not a connection made here. Takes the connection's lock: never from

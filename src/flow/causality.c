@@ -137,6 +137,12 @@ void at_causality_inherit(struct at_ref from)
 	worker.looped = false;
 }
 
+struct at_ref at_causality_inherited(void)
+{
+	bool open = is_inherited() && at_exchange_valid(worker.current);
+	return open ? worker.current : (struct at_ref){0};
+}
+
 void at_causality_end(void)
 {
 	if (is_inherited())

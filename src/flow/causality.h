@@ -39,6 +39,9 @@ struct at_ref at_causality_current(enum at_rule *ret_rule);
  * in a thread that multiplexes, which looks at connections for others too. */
 struct at_ref at_causality_lends(void);
 
+/* The request this thread has from its creator, and has not lost since; none when it has none. */
+struct at_ref at_causality_inherited(void);
+
 /* A new thread goes on with what its creator is working on. */
 void at_causality_inherit(struct at_ref from);
 

@@ -10,6 +10,7 @@
 #include <sys/prctl.h>
 
 #include "autotrace.h"
+#include "bridge/python.h"
 #include "flow/boot.h"
 #include "hooks/hook.h"
 #include "hooks/trampoline.h"
@@ -93,8 +94,10 @@ void at_hook_before_prctl(int option, unsigned long mode, const void *filter)
 int AT_HOOK(pthread_create)(pthread_t *id, const pthread_attr_t *attr, void *(*begin)(void *),
 			    void *arg)
 {
-	if (!at_thread_pass())
+	if (!at_thread_pass()) {
+		at_python_look();
 		at_shore_thread(&begin, &arg);
+	}
 	int rc = at_libc.pthread_create(id, attr, begin, arg);
 	if (rc != 0)
 		at_shore_thread_failed(begin, arg);

@@ -3,6 +3,7 @@
  */
 #include <fcntl.h>
 
+#include "bridge/python.h"
 #include "hooks/hook.h"
 
 int AT_HOOK(socket)(int domain, int type, int protocol)
@@ -19,6 +20,7 @@ int AT_HOOK(socketpair)(int domain, int type, int protocol, int sv[2])
 	if (rc == 0 && !at_thread_pass()) {
 		at_shore_born(sv[0]);
 		at_shore_born(sv[1]);
+		at_python_look();
 	}
 	return rc;
 }
@@ -64,8 +66,10 @@ int AT_HOOK(listen)(int fd, int backlog)
 	if (!at_thread_pass() && at_shore_hidden(fd))
 		return -1;
 	int rc = at_libc.listen(fd, backlog);
-	if (rc == 0 && !at_thread_pass())
+	if (rc == 0 && !at_thread_pass()) {
 		at_shore_bound(fd);
+		at_python_look();
+	}
 	return rc;
 }
 

@@ -180,6 +180,7 @@ static void accepting_is_told_once(void **state)
 {
 	(void)state;
 	assert_true(at_bridge_accepted() != 0);
+	at_bridge_accepted_over();
 	assert_true(at_bridge_accepted() == 0);
 }
 
