@@ -97,11 +97,10 @@ static bool is_inherited(void)
 	return worker.current.exchange && worker.rule == AT_RULE_INHERITED;
 }
 
-/* What was inherited is over, and so is the thread, or not. */
-static void heir_seen(bool ends)
+/* The thread is seen to be a helper, or to go on after the request. */
+static void heir_seen(uint32_t *as)
 {
-	bool helper = ends && at_exchange_valid(worker.current);
-	__atomic_add_fetch(helper ? &helped : &stayed, 1, __ATOMIC_RELAXED);
+	__atomic_add_fetch(as, 1, __ATOMIC_RELAXED);
 	worker.current = (struct at_ref){0};
 }
 
@@ -114,7 +113,7 @@ struct at_ref at_causality_current(enum at_rule *ret_rule)
 	}
 	bool open = at_exchange_valid(worker.current);
 	if (!open && is_inherited())
-		heir_seen(false);
+		heir_seen(&stayed);
 	if (worker.defers || !open || (is_inherited() && !are_helpers())) {
 		*ret_rule = AT_RULE_NONE;
 		return (struct at_ref){0};
@@ -145,8 +144,10 @@ struct at_ref at_causality_inherited(void)
 
 void at_causality_end(void)
 {
-	if (is_inherited())
-		heir_seen(true);
+	/* One that is joined may come to its very end a little after the answer: it says nothing.
+	 */
+	if (is_inherited() && at_exchange_valid(worker.current))
+		heir_seen(&helped);
 }
 
 bool at_causality_blind(void)
