@@ -36,21 +36,30 @@ def reap():
         pass
 
 
+def processes():
+    """The ids of all processes."""
+    return {int(name) for name in os.listdir("/proc") if name.isdigit()}
+
+
+def look_at(pid):
+    """Name, state and parent of a process; None when it is gone."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text(errors="replace")
+    except OSError:
+        return None
+    end = stat.rindex(")")
+    state, parent = stat[end + 2 :].split()[:2]
+    return stat[stat.index("(") + 1 : end], state, int(parent)
+
+
 def descendants():
     """{id: name} of all processes below this one that still live."""
     parents, names = {}, {}
-    for entry in Path("/proc").iterdir():
-        if not entry.name.isdigit():
-            continue
-        try:
-            stat = (entry / "stat").read_text(errors="replace")
-        except OSError:
-            continue
-        end = stat.rindex(")")
-        state, parent = stat[end + 2 :].split()[:2]
-        parents[int(entry.name)] = int(parent)
-        if state != "Z":
-            names[int(entry.name)] = stat[stat.index("(") + 1 : end]
+    for pid in processes():
+        if found := look_at(pid):
+            name, state, parents[pid] = found
+            if state != "Z":
+                names[pid] = name
     ours, more = set(), {os.getpid()}
     while more:
         ours |= more
@@ -69,10 +78,24 @@ class Watch(threading.Thread):
         self.library = library
         self.seen = set()  # (process id, program) that have it
         self.stood = 0.0  # seconds
+        self.ours = {os.getpid()}  # this process and those below it
+        self.foreign = set()  # the others, which never become ours: they are looked at once
         self.done = threading.Event()
 
+    def tell_apart(self):
+        """Brings ours and foreign up to date."""
+        there = processes()
+        self.ours &= there
+        self.foreign &= there
+        found = {pid: look_at(pid) for pid in there - self.ours - self.foreign}
+        new = {pid: stat[2] for pid, stat in found.items() if stat}
+        while more := {pid for pid, parent in new.items() if parent in self.ours} - self.ours:
+            self.ours |= more
+        self.foreign |= new.keys() - self.ours
+
     def look(self):
-        for pid in descendants():
+        self.tell_apart()
+        for pid in self.ours - {os.getpid()}:
             try:
                 program = os.path.basename(os.readlink(f"/proc/{pid}/exe"))
                 if (pid, program) not in self.seen and self.library in Path(f"/proc/{pid}/maps").read_text():
