@@ -134,6 +134,8 @@ uint32_t at_ring_commit(struct at_ring *r, void *reserved)
 		__builtin_prefetch(r->mem + ((size_t)(next + i - r->mem) & (r->size - 1)), 1);
 	__atomic_store_n(&h->word, COMMITTED | h->payload, __ATOMIC_RELEASE);
 	__asm__ volatile("" ::: "memory");
+	at_thread_self.offering = false;
+	__asm__ volatile("" ::: "memory");
 	at_thread_self.filling = NULL;
 	return __atomic_load_n(&r->count, __ATOMIC_RELAXED);
 }
@@ -149,12 +151,13 @@ static bool pass_over(struct at_ring *r, uint64_t place, uint32_t pad, uint32_t 
 					   __ATOMIC_RELEASE, __ATOMIC_RELAXED);
 }
 
-/* Another producer may have been quicker to take that place: if it was, the place is filled before
- * long, and only the consumer can wait for that. */
+/* The thread was about to reserve. Another producer may have been quicker to take that place: if it
+ * was, the place is filled before long, and only the consumer can wait for that. */
 static void suspect(struct at_ring *r, const struct at_thread *t)
 {
 	uint32_t none = 0;
-	if (__atomic_load_n(&r->head, __ATOMIC_ACQUIRE) <= t->place) {
+	if (__atomic_load_n(&r->head, __ATOMIC_ACQUIRE) <= t->place ||
+	    __atomic_load_n(&r->tail, __ATOMIC_ACQUIRE) > t->place) {
 		__atomic_sub_fetch(&r->count, 1, __ATOMIC_RELAXED);
 		return;
 	}
@@ -167,6 +170,7 @@ static void suspect(struct at_ring *r, const struct at_thread *t)
 		s->pad = t->pad;
 		s->payload = t->payload;
 		__atomic_store_n(&s->state, 2, __ATOMIC_RELEASE);
+		__atomic_add_fetch(&r->suspects, 1, __ATOMIC_RELEASE);
 		return;
 	}
 	at_count(places_unknown, 1);
@@ -176,30 +180,39 @@ bool at_ring_abandon(void)
 {
 	struct at_thread *self = &at_thread_self;
 	struct at_ring *r = self->filling;
+	bool offered = self->offering;
 	self->filling = NULL;
-	if (!r || __atomic_load_n(&r->tail, __ATOMIC_ACQUIRE) > self->place)
+	self->offering = false;
+	if (!r)
+		return offered;
+	if (!self->reserved)
+		suspect(r, self);
+	else if (__atomic_load_n(&r->tail, __ATOMIC_ACQUIRE) > self->place ||
+		 !pass_over(r, self->place, self->pad, self->payload))
 		return false;
-	if (self->reserved)
-		return pass_over(r, self->place, self->pad, self->payload);
-	suspect(r, self);
-	return false;
+	return true;
 }
 
-bool at_ring_unstick(struct at_ring *r)
+/* What became of a place that may have been abandoned; false: nobody knows yet. */
+static bool clear_up(struct at_ring *r, const struct at_ring_suspect *s, bool stuck)
 {
-	bool passed = false;
+	if (r->read > s->place) {
+		__atomic_sub_fetch(&r->count, 1, __ATOMIC_RELAXED);
+		return true;
+	}
+	bool taken = header_at(r, s->place)->payload || header_at(r, s->place + s->pad)->payload;
+	return stuck && r->read == s->place && !taken && pass_over(r, s->place, s->pad, s->payload);
+}
+
+void at_ring_unstick(struct at_ring *r, bool stuck)
+{
 	for (unsigned i = 0; i < AT_RING_SUSPECTS; i++) {
 		struct at_ring_suspect *s = &r->suspect[i];
-		if (__atomic_load_n(&s->state, __ATOMIC_ACQUIRE) != 2)
-			continue;
-		bool here = r->read == s->place || r->read == s->place + s->pad;
-		if (here && pass_over(r, s->place, s->pad, s->payload))
-			passed = true;
-		else if (!here && r->read <= s->place)
+		if (__atomic_load_n(&s->state, __ATOMIC_ACQUIRE) != 2 || !clear_up(r, s, stuck))
 			continue;
 		__atomic_store_n(&s->state, 0, __ATOMIC_RELEASE);
+		__atomic_sub_fetch(&r->suspects, 1, __ATOMIC_RELAXED);
 	}
-	return passed;
 }
 
 uint64_t at_ring_position(const struct at_ring *r, const void *reserved)
@@ -282,5 +295,6 @@ void at_ring_reset(struct at_ring *r)
 	r->tail = 0;
 	r->read = 0;
 	r->count = 0;
+	r->suspects = 0;
 	memset(r->suspect, 0, sizeof(r->suspect));
 }

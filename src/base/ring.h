@@ -34,7 +34,8 @@ struct at_ring {
 	uint32_t peeked; /* payload bytes of the record the consumer looks at */
 	uint32_t gone;   /* abandoned records that at_ring_peek went over since it was last 0 */
 	bool broken;     /* the consumer found what no producer writes: nothing comes any more */
-	char pad2[31];
+	char pad2[27];
+	uint32_t suspects; /* that are told (atomic) */
 	struct at_ring_suspect suspect[AT_RING_SUSPECTS];
 };
 
@@ -71,14 +72,21 @@ void *at_ring_reserve(struct at_ring *r, size_t n);
 /* Producer: publishes what at_ring_reserve gave. Returns how many records wait now. */
 uint32_t at_ring_commit(struct at_ring *r, void *reserved);
 
-/* Producer: what this thread has reserved, if it has, will not be filled, because it has left that
- * work. True when the consumer passes over it from now on; a place that may be another's is left to
- * at_ring_unstick. */
+/* Producer: what this thread has reserved, or was about to, will not be filled, because it has left
+ * that work. True when a record is lost by that, also one that is offered (struct at_thread) and
+ * for which nothing is reserved yet. The consumer passes over its place; one that may be another's
+ * is left to at_ring_unstick. */
 bool at_ring_abandon(void);
 
-/* Consumer: the oldest record has stayed uncommitted for longer than any producer takes. If it may
- * be one that was abandoned it is passed over: true. */
-bool at_ring_unstick(struct at_ring *r);
+/* Consumer: looks what became of places that may be abandoned or another's; cheap when there are
+ * none. `stuck`: the oldest record has stayed uncommitted for longer than a producer needs between
+ * two instructions, and if its place is one of those it is passed over. */
+void at_ring_unstick(struct at_ring *r, bool stuck);
+
+static inline bool at_ring_suspects(const struct at_ring *r)
+{
+	return __atomic_load_n(&r->suspects, __ATOMIC_ACQUIRE) != 0;
+}
 
 /* Producer, between reserve and commit: where in the endless stream of bytes the record begins. */
 uint64_t at_ring_position(const struct at_ring *r, const void *reserved);

@@ -41,6 +41,100 @@ static bool has_jumped(void)
 	return up > -HANDLER_DEEPER && up < JUMP_MAX && !on_signal_stack();
 }
 
+uint32_t at_thread_extras;
+
+static uint32_t extras(void)
+{
+	return __atomic_load_n(&at_thread_extras, __ATOMIC_RELAXED);
+}
+
+/* What ThreadSanitizer's runtime offers to leave accesses of memory out; all set or none. */
+static struct {
+	void (*reads_begin)(const char *file, int line);
+	void (*reads_end)(const char *file, int line);
+	void (*writes_begin)(const char *file, int line);
+	void (*writes_end)(const char *file, int line);
+} tsan;
+
+static void hide(void)
+{
+	tsan.reads_begin(__FILE__, __LINE__);
+	tsan.writes_begin(__FILE__, __LINE__);
+}
+
+static void show(void)
+{
+	tsan.writes_end(__FILE__, __LINE__);
+	tsan.reads_end(__FILE__, __LINE__);
+}
+
+#define MASK_BYTES  8
+#define BIT(signal) (1ull << ((signal)-1))
+/* Raised by what a thread does itself. Blocked they would kill it. */
+#define ITS_OWN \
+	(BIT(SIGSEGV) | BIT(SIGBUS) | BIT(SIGILL) | BIT(SIGFPE) | BIT(SIGTRAP) | BIT(SIGSYS))
+
+uint64_t at_thread_block(void)
+{
+	uint64_t all = ~ITS_OWN, before = 0;
+	at_sys6(SYS_rt_sigprocmask, SIG_BLOCK, (long)&all, (long)&before, MASK_BYTES, 0, 0);
+	return before;
+}
+
+void at_thread_unblock(uint64_t before)
+{
+	at_sys6(SYS_rt_sigprocmask, SIG_SETMASK, (long)&before, 0, MASK_BYTES, 0, 0);
+}
+
+/* The kernel writes the mask down before a handler could see it. */
+static void hold_signals(void)
+{
+	uint64_t all = ~ITS_OWN;
+	at_sys6(SYS_rt_sigprocmask, SIG_BLOCK, (long)&all, (long)&at_thread_self.mask, MASK_BYTES,
+		0, 0);
+	at_thread_self.holds = true;
+}
+
+void at_thread_let_signals(void)
+{
+	uint64_t before = at_thread_self.mask;
+	if (!at_thread_self.holds)
+		return;
+	at_thread_self.holds = false;
+	__asm__ volatile("" ::: "memory");
+	at_thread_unblock(before);
+}
+
+void at_thread_enter_more(void)
+{
+	if (extras() & AT_THREAD_WATCHED)
+		hide();
+	if (at_thread_self.guard == 1 && (extras() & AT_THREAD_SNATCHED))
+		hold_signals();
+}
+
+void at_thread_leave_more(void)
+{
+	if (extras() & AT_THREAD_WATCHED)
+		show();
+	if (at_thread_self.guard)
+		at_thread_self.guard--;
+	if (!at_thread_self.guard)
+		at_thread_let_signals();
+}
+
+/* A jump out of work that held signals back has put the mask right, or has not cared for it. */
+static void free_signals(void)
+{
+	uint64_t now = 0;
+	if (!at_thread_self.holds)
+		return;
+	at_sys6(SYS_rt_sigprocmask, SIG_BLOCK, 0, (long)&now, MASK_BYTES, 0, 0);
+	if ((now | BIT(SIGKILL) | BIT(SIGSTOP) | ITS_OWN) == ~0ull)
+		at_thread_let_signals();
+	at_thread_self.holds = false;
+}
+
 /* What the lock protects may be half done: whoever takes it next is told so. A record that is half
  * done would hold all others back. */
 static void give_up_work(void)
@@ -49,11 +143,12 @@ static void give_up_work(void)
 		at_lock_orphan(at_thread_self.held);
 	at_thread_self.held = NULL;
 	if (at_ring_abandon())
-		at_count(drop_export_failed, 1);
+		at_count(drop_interrupted, 1);
 	if (at_thread_on_jump)
 		at_thread_on_jump();
-	if (at_thread_watched)
-		at_thread_show();
+	if (extras() & AT_THREAD_WATCHED)
+		show();
+	at_thread_is_snatched();
 }
 
 bool at_thread_must_pass(void)
@@ -68,37 +163,17 @@ bool at_thread_must_pass(void)
 		return true;
 	if (jumped)
 		give_up_work();
+	free_signals();
 	self->passed = 0;
 	self->guard = 0;
 	return false;
 }
 
-bool at_thread_watched;
 void (*at_thread_on_jump)(void);
 
 /* The program's way to a thread: the sanitizers' runtimes in it must know of every thread, also
  * where they stand before us in the order of symbols. */
 static int (*create)(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *);
-
-/* What ThreadSanitizer's runtime offers to leave accesses of memory out; all set or none. */
-static struct {
-	void (*reads_begin)(const char *file, int line);
-	void (*reads_end)(const char *file, int line);
-	void (*writes_begin)(const char *file, int line);
-	void (*writes_end)(const char *file, int line);
-} tsan;
-
-void at_thread_hide(void)
-{
-	tsan.reads_begin(__FILE__, __LINE__);
-	tsan.writes_begin(__FILE__, __LINE__);
-}
-
-void at_thread_show(void)
-{
-	tsan.writes_end(__FILE__, __LINE__);
-	tsan.reads_end(__FILE__, __LINE__);
-}
 
 static bool find(void *place, const char *name)
 {
@@ -113,11 +188,12 @@ void at_thread_look_around(void)
 #if defined(__SANITIZE_THREAD__)
 	return; /* we are what is to be looked at */
 #endif
-	if (at_floor_walk_first("__tsan_init"))
-		at_thread_watched = find(&tsan.reads_begin, "AnnotateIgnoreReadsBegin") &&
-				    find(&tsan.reads_end, "AnnotateIgnoreReadsEnd") &&
-				    find(&tsan.writes_begin, "AnnotateIgnoreWritesBegin") &&
-				    find(&tsan.writes_end, "AnnotateIgnoreWritesEnd");
+	if (at_floor_walk_first("__tsan_init") &&
+	    find(&tsan.reads_begin, "AnnotateIgnoreReadsBegin") &&
+	    find(&tsan.reads_end, "AnnotateIgnoreReadsEnd") &&
+	    find(&tsan.writes_begin, "AnnotateIgnoreWritesBegin") &&
+	    find(&tsan.writes_end, "AnnotateIgnoreWritesEnd"))
+		at_thread_extras |= AT_THREAD_WATCHED;
 }
 
 /* What the new thread is to run. The worker starts once, look-ups are started by the worker, one
@@ -135,12 +211,12 @@ static void *run(void *unused)
 	(void)unused;
 	at_thread_self.guard = AT_THREAD_OURS;
 	at_thread_self.in_vfork = 0;
-	if (at_thread_watched)
-		at_thread_hide();
+	if (extras() & AT_THREAD_WATCHED)
+		hide();
 	prctl(PR_SET_NAME, "autotrace", 0, 0, 0);
 	void *ret = mine.main(mine.arg);
-	if (at_thread_watched)
-		at_thread_show();
+	if (extras() & AT_THREAD_WATCHED)
+		show();
 	return ret;
 }
 

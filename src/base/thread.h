@@ -29,6 +29,9 @@ struct at_thread {
 	uint32_t pad;            /* bytes of the pad, 0: none */
 	uint32_t payload;        /* bytes of the record */
 	bool reserved;           /* it is, for certain */
+	bool offering;           /* a finished span is counted, and not yet in a ring or lost */
+	bool holds;              /* signals are held back, and come when our work is done */
+	uint64_t mask;           /* the signal mask to go back to then */
 };
 
 /* The guard of a thread of ours, all its life; added by others around work that may call anything.
@@ -53,27 +56,47 @@ static inline bool at_thread_pass(void)
  * done. NULL: nobody wants to know. Set by the constructor. */
 extern void (*at_thread_on_jump)(void);
 
-/* True in a program with ThreadSanitizer. It sees what we copy, and not what makes it safe: our
- * work is hidden from it. */
-extern bool at_thread_watched;
-void at_thread_hide(void);
-void at_thread_show(void);
+/* Blocks the signals whose handlers could take the thread away, all but those that an instruction
+ * of its own raises; returns the mask as it was, for at_thread_unblock. Two system calls: for what
+ * is done once. Any thread, any context. */
+uint64_t at_thread_block(void);
+void at_thread_unblock(uint64_t before);
+
+/* What makes our work in this program longer (atomic). */
+extern uint32_t at_thread_extras;
+/* There is ThreadSanitizer. It sees what we copy, and not what makes it safe: our work is hidden
+ * from it. */
+#define AT_THREAD_WATCHED 1u
+/* Threads are taken out of our work, by a handler that jumps or by cancellation: from then on
+ * signals are held back while it lasts. */
+#define AT_THREAD_SNATCHED 2u
+void at_thread_enter_more(void);
+void at_thread_leave_more(void);
+
+/* From now on AT_THREAD_SNATCHED. */
+static inline void at_thread_is_snatched(void)
+{
+	__atomic_or_fetch(&at_thread_extras, AT_THREAD_SNATCHED, __ATOMIC_RELAXED);
+}
+
+/* Signals that are held back come now: for a wait inside our work. */
+void at_thread_let_signals(void);
 
 static inline void at_thread_enter(void)
 {
 	if (at_thread_self.guard++ == 0)
 		__asm__ volatile("mov %%rsp, %0" : "=m"(at_thread_self.deep));
-	if (__builtin_expect(at_thread_watched, 0))
-		at_thread_hide();
+	if (__builtin_expect(__atomic_load_n(&at_thread_extras, __ATOMIC_RELAXED), 0))
+		at_thread_enter_more();
 	__asm__ volatile("" ::: "memory");
 }
 
 static inline void at_thread_leave(void)
 {
 	__asm__ volatile("" ::: "memory");
-	if (__builtin_expect(at_thread_watched, 0))
-		at_thread_show();
-	if (at_thread_self.guard)
+	if (__builtin_expect(__atomic_load_n(&at_thread_extras, __ATOMIC_RELAXED), 0))
+		at_thread_leave_more();
+	else if (at_thread_self.guard)
 		at_thread_self.guard--;
 }
 

@@ -5,9 +5,6 @@
  */
 #include "export/export.h"
 
-#include <signal.h>
-#include <sys/syscall.h>
-
 #include "base/clock.h"
 #include "base/counter.h"
 #include "base/fault.h"
@@ -25,7 +22,6 @@
 #include "export/sink.h"
 #include "export/spool.h"
 #include "export/worker.h"
-#include "libc/sys.h"
 
 #define NS_PER_MS   1000000u
 #define DESCRIBE_MS 200u
@@ -69,7 +65,9 @@ bool at_export_offer(const struct at_record_head *head, const char *name, const 
 		at_count(drop_export_failed, 1);
 		return false;
 	}
+	at_thread_self.offering = true;
 	enum at_queue_put put = at_queue_put(head, name, state, attrs, links, config);
+	at_thread_self.offering = false;
 	if (put == AT_QUEUE_FULL)
 		at_count(drop_queue_full, 1);
 	else if (put == AT_QUEUE_TOO_LARGE)
@@ -86,14 +84,12 @@ void at_export_start(void)
 {
 	if (at_handler_runs() && __atomic_add_fetch(&refusals, 1, __ATOMIC_RELAXED) < REFUSALS)
 		return;
-	uint64_t all = ~0ull, before = 0;
-	/* No handler may leave this half done. */
-	at_sys6(SYS_rt_sigprocmask, SIG_SETMASK, (long)&all, (long)&before, sizeof(all), 0, 0);
+	uint64_t before = at_thread_block(); /* no handler may leave this half done */
 	__atomic_store_n(&at_export_due, 0, __ATOMIC_RELAXED);
 	at_thread_self.guard += AT_THREAD_OURS;
 	at_worker_start(config);
 	at_thread_self.guard -= AT_THREAD_OURS;
-	at_sys6(SYS_rt_sigprocmask, SIG_SETMASK, (long)&before, 0, sizeof(before), 0, 0);
+	at_thread_unblock(before);
 }
 
 /* Waits until the queue is settled up to `position`, or time is up. */

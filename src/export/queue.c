@@ -15,6 +15,7 @@
 #include <time.h>
 
 #include "base/board.h"
+#include "base/clock.h"
 #include "base/ring.h"
 #include "base/thread.h"
 #include "config/config.h"
@@ -27,14 +28,14 @@
 #define RING_MIN       (256u << 10)
 #define RING_MAX       (256u << 20)
 
-/* How often a thread yields while another one makes the ring; a file takes longer. */
-#define BIRTH_YIELDS       1000
-#define BIRTH_YIELDS_SPOOL 100000
+/* How long a thread waits while another one makes the ring. It takes some microseconds, a file some
+ * milliseconds, and more on a busy machine. */
+#define BIRTH_NS 1000000000ull
 
 enum birth { NOT_BORN, BEING_BORN, BORN };
 
 static struct at_ring ring;
-static uint32_t birth;     /* enum birth (atomic) */
+static uint32_t birth;     /* futex word: enum birth (atomic) */
 static uint32_t armed = 1; /* records that ring the bell (atomic) */
 static uint32_t bell;      /* futex word: counts rings (atomic) */
 static bool spooled;       /* the ring lies in a spool file; set before birth is BORN */
@@ -86,27 +87,36 @@ static bool make_spool(const struct at_config *c)
 	return mem != NULL;
 }
 
-/* True when the ring is there. A signal handler that interrupted its maker, or a system without
- * memory, gets false after a bounded time. */
+static bool make(const struct at_config *c)
+{
+	uint32_t spans = c->bsp_max_queue_size;
+	spooled = make_spool(c);
+	bool ok = spooled || at_ring_init(&ring, ring_bytes(spans), spans);
+	__atomic_store_n(&birth, ok ? BORN : NOT_BORN, __ATOMIC_RELEASE);
+	at_queue_wake_word(&birth);
+	return ok;
+}
+
+/* True when the ring is there; false, after a bounded time, on a system without memory. */
 static bool born(const struct at_config *c)
 {
 	uint32_t expected = NOT_BORN;
 	if (__atomic_load_n(&birth, __ATOMIC_ACQUIRE) == BORN)
 		return true;
+	uint64_t before = at_thread_block(); /* nobody may leave this half done */
 	if (__atomic_compare_exchange_n(&birth, &expected, BEING_BORN, false, __ATOMIC_ACQ_REL,
 					__ATOMIC_ACQUIRE)) {
-		uint32_t spans = c->bsp_max_queue_size;
-		spooled = make_spool(c);
-		bool ok = spooled || at_ring_init(&ring, ring_bytes(spans), spans);
-		__atomic_store_n(&birth, ok ? BORN : NOT_BORN, __ATOMIC_RELEASE);
+		bool ok = make(c);
+		at_thread_unblock(before);
 		return ok;
 	}
-	for (int i = c->spool_dir.n ? BIRTH_YIELDS_SPOOL : BIRTH_YIELDS; i > 0; i--) {
-		if (__atomic_load_n(&birth, __ATOMIC_ACQUIRE) == BORN)
-			return true;
-		at_sys(SYS_sched_yield, 0, 0, 0);
+	at_thread_unblock(before);
+	uint64_t now = at_clock_now(), deadline = now + BIRTH_NS;
+	while (__atomic_load_n(&birth, __ATOMIC_ACQUIRE) == BEING_BORN && now < deadline) {
+		at_queue_wait_word(&birth, BEING_BORN, deadline - now);
+		now = at_clock_now();
 	}
-	return false;
+	return __atomic_load_n(&birth, __ATOMIC_ACQUIRE) == BORN;
 }
 
 enum at_queue_put at_queue_put(const struct at_record_head *head, const char *name,
@@ -193,9 +203,10 @@ uint32_t at_queue_count(void)
 	return at_ring_count(&ring) - passed;
 }
 
-bool at_queue_unstick(void)
+void at_queue_unstick(bool stuck)
 {
-	return at_ring_unstick(&ring);
+	if (at_ring_suspects(&ring))
+		at_ring_unstick(&ring, stuck);
 }
 
 uint64_t at_queue_head(void)
@@ -243,6 +254,7 @@ void at_queue_show(void)
 void at_queue_after_fork(void)
 {
 	at_thread_self.filling = NULL;
+	at_thread_self.offering = false;
 	if (at_queue_spooled() || __atomic_load_n(&birth, __ATOMIC_ACQUIRE) == BEING_BORN) {
 		at_spool_after_fork();
 		__atomic_store_n(&birth, NOT_BORN, __ATOMIC_RELEASE);

@@ -44,9 +44,9 @@ void at_queue_end(void);
  * and its end is the beginning, so that nobody waits for it. */
 uint32_t at_queue_count(void);
 
-/* The oldest record has been unfinished for long: passes over it when its producer is gone. True
- * when a span was lost by that. */
-bool at_queue_unstick(void);
+/* Clears up what threads left that were taken out of their work. `stuck`: the oldest record has
+ * been unfinished for long, and is passed over when it is one of those. */
+void at_queue_unstick(bool stuck);
 
 /* Positions in the stream of records: behind the youngest, and behind the last popped one. */
 uint64_t at_queue_head(void);

@@ -29,10 +29,11 @@ static uint64_t get(const uint64_t *total)
 /* Spans that were handed to the lanes or still wait for it. */
 static uint64_t meant_for_lanes(const struct at_lane *lane, unsigned lanes)
 {
-	uint64_t turned_away = at_counter_get(AT_COUNT_drop_queue_full) +
-			       at_counter_get(AT_COUNT_drop_too_large) +
-			       at_counter_get(AT_COUNT_drop_export_failed) +
-			       at_counter_get(AT_COUNT_drop_processor);
+	uint64_t turned_away =
+		at_counter_get(AT_COUNT_drop_queue_full) + at_counter_get(AT_COUNT_drop_too_large) +
+		at_counter_get(AT_COUNT_drop_export_failed) +
+		at_counter_get(AT_COUNT_drop_interrupted) + at_counter_get(AT_COUNT_drop_fault) +
+		at_counter_get(AT_COUNT_drop_processor);
 	for (unsigned i = 0; i < lanes; i++)
 		turned_away -= get(&lane[i].totals.dropped) + get(&lane[i].totals.failed);
 	return at_counter_get(AT_COUNT_spans_finished) - turned_away;

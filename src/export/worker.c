@@ -37,8 +37,9 @@
 /* Nobody can ring while we wait for the network: with an idle lane beside the busy one, look often.
  */
 #define NETWORK_GLANCE (20 * NS_PER_MS)
-/* A record that is not finished for so long is looked into. */
-#define STUCK (2 * NS_PER_MS)
+/* A record that is not finished for so long is looked into: no thread that is there and able to run
+ * stays behind for so long. */
+#define STUCK (100 * NS_PER_MS)
 /* The wall clock is followed this often. */
 #define ANCHOR_EVERY (10ull * NS_PER_S)
 /* What ended processes left is looked for this often. */
@@ -190,8 +191,7 @@ static void wait_for_oldest(struct worker *w, uint64_t now)
 	if (now - w->stuck < STUCK)
 		return;
 	w->stuck = 0;
-	if (at_queue_unstick())
-		at_count(drop_export_failed, 1);
+	at_queue_unstick(true);
 }
 
 static bool drain(struct worker *w, uint64_t now, bool flush)
@@ -220,6 +220,7 @@ static bool drain(struct worker *w, uint64_t now, bool flush)
 	if (taken) {
 		w->since = now;
 		w->stuck = 0;
+		at_queue_unstick(false);
 	} else {
 		wait_for_oldest(w, now);
 	}

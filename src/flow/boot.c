@@ -168,6 +168,7 @@ void at_boot_end(bool ending)
 	at_thread_leave();
 	at_export_catch_up();
 	at_thread_enter();
+	at_thread_let_signals();
 	if (ending)
 		at_export_exit(at_boot.config.exit_timeout_ms);
 	else /* exec may fail, and the program then goes on as it was. */
@@ -180,6 +181,7 @@ void at_boot_confine(void)
 	if (at_thread_pass())
 		return;
 	at_thread_enter();
+	at_thread_let_signals();
 	at_export_exit(at_boot.config.exit_timeout_ms);
 	/* Never ended: the background thread waits for that, as for a fork, and calls nothing else.
 	 */
@@ -195,6 +197,7 @@ bool at_boot_flush(unsigned timeout_ms)
 	if (at_thread_pass() || !at_boot.exporting)
 		return true;
 	at_thread_enter();
+	at_thread_let_signals();
 	int rc = at_export_flush(timeout_ms);
 	at_thread_leave();
 	return rc == 0;

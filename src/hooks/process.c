@@ -91,6 +91,14 @@ void at_hook_before_prctl(int option, unsigned long mode, const void *filter)
 	errno = saved;
 }
 
+/* Before the thread can be cancelled anywhere. */
+int AT_HOOK(pthread_setcanceltype)(int type, int *old)
+{
+	if (type == PTHREAD_CANCEL_ASYNCHRONOUS)
+		at_thread_is_snatched();
+	return at_libc.pthread_setcanceltype(type, old);
+}
+
 int AT_HOOK(pthread_create)(pthread_t *id, const pthread_attr_t *attr, void *(*begin)(void *),
 			    void *arg)
 {

@@ -53,6 +53,12 @@ static int at_libc_late_pthread_create(pthread_t *id, const pthread_attr_t *attr
 	return fn ? fn(id, attr, start, arg) : EAGAIN;
 }
 
+static int at_libc_late_pthread_setcanceltype(int type, int *old)
+{
+	int (*fn)(int, int *) = (int (*)(int, int *))late("pthread_setcanceltype");
+	return fn ? fn(type, old) : EINVAL;
+}
+
 static void at_libc_late_quick_exit(int status)
 {
 	void (*fn)(int) = (void (*)(int))late("quick_exit");

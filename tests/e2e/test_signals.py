@@ -8,6 +8,7 @@ from rig import BUILD
 from test_hooks import number, run, spans_of, traced
 
 SIGNALS = BUILD / "tests/programs/signals"
+STEPPED = BUILD / "tests/programs/stepped"
 
 
 @pytest.mark.parametrize("how", ["first_span", "first_span_alternate", "first_span_nodefer"])
@@ -25,18 +26,39 @@ def test_spans_of_handlers_alone(tmp_path):
     assert len(spans_of(spans, "SERVER")) == 1
 
 
+def lost_by_jumps(err, spans):
+    """What each process lost: at most the span that was being finished when the handler jumped the first time."""
+    told = re.findall(r"autotrace: \d+: (?:(\d+) spans finished|lost (\d+) of (\d+) spans: (.*))", err)
+    assert len(told) == len(err.splitlines()), err
+    assert {causes for *_, causes in told} <= {"", "1 cut off by a signal handler"}
+    lost = sum(int(n or 0) for _, n, *_ in told)
+    assert len(spans.read_text().splitlines()) + lost == sum(int(all_well or of) for all_well, _, of, _ in told)
+    return len(told)
+
+
 @pytest.mark.parametrize("how", ["jump", "jump_alternate"])
 def test_a_handler_that_leaves_by_longjmp(tmp_path, how):
-    """Thousands of times out of whatever we were doing: no lock stays held, the thread is seen again. (How many of the
-    spans are delivered is printed: what remains is among ARCHITECTURE.md's known limits.)"""
+    """Thousands of times out of whatever we were doing: no lock stays held, the thread is seen again."""
     spans = tmp_path / "spans"
-    more = {"OTEL_BSP_MAX_QUEUE_SIZE": 400000, "AUTOTRACE_EXIT_TIMEOUT": 3000}
+    more = {"OTEL_BSP_MAX_QUEUE_SIZE": 400000, "AUTOTRACE_EXIT_TIMEOUT": 8000, "AUTOTRACE_LOG_LEVEL": "info"}
     code, out, err = traced([SIGNALS, how], spans, timeout=60, **more)
     print(out)
     assert (code, out.splitlines()[-1]) == (0, "ok"), err
     assert float(re.search(r"waited ([\d.]+) ms", out)[1]) < 1000
     assert "traced 150" in out
-    print(err)
+    assert lost_by_jumps(err, spans) == 1
+
+
+@pytest.mark.parametrize("how, warm, stride", [("jump", 0, 1999), ("jump", 2, 199), ("cancel", 2, 399)])
+def test_a_thread_that_is_taken_away_at_any_instruction(tmp_path, how, warm, stride):
+    """One in so many of the first call's instructions, of the third's: each in a process of its own, which goes on."""
+    spans = tmp_path / "spans"
+    more = {"AUTOTRACE_EXIT_TIMEOUT": 8000, "AUTOTRACE_LOG_LEVEL": "info"}
+    code, out, err = traced([STEPPED, how, warm, 1, stride], spans, timeout=120, **more)
+    assert (code, out.splitlines()[-1]) == (0, "ok"), err
+    assert lost_by_jumps(err, spans) == len(out.splitlines()) > 15
+    assert how == "jump" or "lost" not in err
+    assert min(int(n) for n in re.findall(r"(\d+) spans finished|of (\d+) spans", err) for n in n if n) >= 10 + 2 * warm
 
 
 @pytest.mark.parametrize("how", ["storm", "storm_small"])

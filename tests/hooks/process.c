@@ -47,6 +47,43 @@ static bool runs(const pthread_attr_t *attr, void *(*fn)(void *))
 	       result == text + 1 && errno == UNTOUCHED;
 }
 
+/* ---- pthread_setcanceltype ---- */
+
+static void *cancelled_anywhere(void *unused)
+{
+	int type = 7;
+	struct ends e = in_the_middle();
+	IS(EINVAL, pthread_setcanceltype(17, &type));
+	IS(7, type);
+	IS(0, pthread_setcanceltype(PTHREAD_CANCEL_ASYNCHRONOUS, &type));
+	IS(PTHREAD_CANCEL_DEFERRED, type);
+	IS(0, pthread_setcanceltype(PTHREAD_CANCEL_ASYNCHRONOUS, NULL));
+	IS((long)strlen(heard(&e)) - 30, read(e.fd, (char[100]){0}, 100));
+	part(&e);
+	pthread_cancel(pthread_self());
+	must(false, "cancelled");
+	return unused;
+}
+
+void test_hook_pthread_setcanceltype(void)
+{
+	pthread_t id;
+	void *result = NULL;
+	sigset_t before, after;
+	int type = 7;
+	sigprocmask(SIG_SETMASK, NULL, &before);
+	must(pthread_create(&id, NULL, cancelled_anywhere, NULL) == 0, "pthread_create");
+	CHECK(pthread_join(id, &result) == 0 && result == PTHREAD_CANCELED);
+	IS(0, pthread_setcanceltype(PTHREAD_CANCEL_DEFERRED, &type));
+	IS(PTHREAD_CANCEL_DEFERRED, type);
+	struct ends e = in_the_middle();
+	part(&e);
+	sigprocmask(SIG_SETMASK, NULL, &after);
+	CHECK(memcmp(&before, &after, sizeof(before)) == 0);
+}
+
+/* ---- pthread_create ---- */
+
 static void threads(void)
 {
 	pthread_t id;

@@ -228,6 +228,27 @@ void span_hook_pthread_create(void)
 	span_answers(&b, "/b");
 }
 
+/* Cancelled behind what it answers, wherever that is. */
+static void *answers_to_the_end(void *e)
+{
+	must(pthread_setcanceltype(PTHREAD_CANCEL_ASYNCHRONOUS, NULL) == 0, "asynchronous");
+	span_answers(e, "/cancelled");
+	while (e)
+		continue;
+	return e;
+}
+
+void span_hook_pthread_setcanceltype(void)
+{
+	pthread_t id;
+	void *result;
+	struct ends e = span_asked("/cancelled");
+	must(pthread_create(&id, NULL, answers_to_the_end, &e) == 0, "pthread_create");
+	usleep(10000);
+	must(pthread_cancel(id) == 0 && pthread_join(id, &result) == 0, "pthread_cancel");
+	must(result == PTHREAD_CANCELED, "cancelled");
+}
+
 /* ---- other libraries ---- */
 
 /* deep.so calls read and write itself; opened so that libc's own would come before ours. */

@@ -64,6 +64,68 @@ static void abandoned_records_are_passed_over(void **state)
 	}
 }
 
+/* As a thread leaves it that was interrupted around the step that reserves, and went elsewhere. */
+static void interrupt_at(struct at_ring *r, uint64_t place, uint32_t payload)
+{
+	at_thread_self.filling = r;
+	at_thread_self.place = place;
+	at_thread_self.payload = payload;
+	at_thread_self.pad = 0;
+	at_thread_self.reserved = false;
+	r->count++;
+}
+
+/* Each loss is told at once; whose the place was shows later. */
+static void a_jump_around_the_reservation_is_counted(void **state)
+{
+	struct at_ring r;
+	size_t got;
+	(void)state;
+	assert_true(at_ring_init(&r, 4000, 30));
+	at_thread_self.offering = true;
+	assert_true(at_ring_abandon()); /* before anything of it */
+	assert_false(at_ring_abandon());
+
+	interrupt_at(&r, 0, 100); /* not reserved */
+	assert_true(at_ring_abandon());
+	assert_int_equal(at_ring_count(&r), 0);
+
+	interrupt_at(&r, 0, 100); /* another one was quicker, and is at it */
+	char *p = at_ring_reserve(&r, 50);
+	struct at_thread other = at_thread_self;
+	at_thread_self.filling = &r;
+	at_thread_self.reserved = false;
+	at_thread_self.payload = 100;
+	assert_true(at_ring_abandon());
+	assert_true(at_ring_suspects(&r));
+	at_ring_unstick(&r, true);
+	assert_null(at_ring_peek(&r, &got));
+	assert_true(at_ring_suspects(&r));
+	memset(p, 7, 50);
+	at_thread_self = other;
+	at_ring_commit(&r, p);
+	expect(&r, 50, 7);
+	at_ring_unstick(&r, false);
+	assert_false(at_ring_suspects(&r));
+	assert_int_equal(at_ring_count(&r), 0);
+
+	interrupt_at(&r, r.head, 100); /* it was reserved, and nobody knew yet */
+	r.head += at_ring_bytes(100);
+	assert_true(at_ring_abandon());
+	assert_true(put(&r, 60, 8));
+	at_ring_unstick(&r, false);
+	assert_null(at_ring_peek(&r, &got));
+	at_ring_unstick(&r, true);
+	expect(&r, 60, 8);
+	assert_false(at_ring_suspects(&r));
+	assert_int_equal(at_ring_count(&r), 0);
+
+	at_thread_self.offering = true; /* after the end of it */
+	assert_true(put(&r, 60, 9));
+	assert_false(at_ring_abandon());
+	expect(&r, 60, 9);
+}
+
 static void every_size_in_order_through_many_wraps(void **state)
 {
 	struct at_ring r;
@@ -329,6 +391,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(corruption_is_found_and_ends_it),
 		cmocka_unit_test(abandoned_records_are_passed_over),
+		cmocka_unit_test(a_jump_around_the_reservation_is_counted),
 		cmocka_unit_test(every_size_in_order_through_many_wraps),
 		cmocka_unit_test(full_refuses_the_new_one_and_loses_none),
 		cmocka_unit_test(records_are_counted_too),

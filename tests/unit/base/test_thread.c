@@ -49,6 +49,64 @@ static void is_outside_after_a_jump(void **state)
 	assert_int_equal(at_thread_self.guard, 0);
 }
 
+static sigjmp_buf out;
+
+static void leave(int unused)
+{
+	(void)unused;
+	siglongjmp(out, 1);
+}
+
+/* Once that has happened a handler has to wait until our work is done, or waits. */
+static void is_taken_away_once_only(void **state)
+{
+	volatile bool held = false;
+	sigset_t before, after;
+	(void)state;
+	signal(SIGUSR1, leave);
+	pthread_sigmask(SIG_SETMASK, NULL, &before);
+	if (sigsetjmp(out, 1) == 0) {
+		at_thread_enter();
+		at_thread_enter();
+		raise(SIGUSR1);
+		at_thread_leave();
+		held = true;
+		at_thread_leave();
+		fail();
+	}
+	assert_true(held);
+	held = false;
+	if (sigsetjmp(out, 1) == 0) {
+		at_thread_enter();
+		raise(SIGUSR1);
+		held = true;
+		at_thread_let_signals();
+		fail();
+	}
+	assert_true(held);
+	assert_false(at_thread_pass());
+	pthread_sigmask(SIG_SETMASK, NULL, &after);
+	for (int s = 1; s < 32; s++)
+		assert_int_equal(sigismember(&before, s), sigismember(&after, s));
+}
+
+/* What an instruction of its own raises cannot wait, and may jump to where no mask is put back. */
+static void signals_come_through_again_after_a_jump(void **state)
+{
+	sigset_t after;
+	(void)state;
+	signal(SIGSEGV, leave);
+	if (sigsetjmp(out, 0) == 0) {
+		at_thread_enter();
+		raise(SIGSEGV);
+		fail();
+	}
+	signal(SIGSEGV, SIG_DFL);
+	assert_false(at_thread_pass());
+	pthread_sigmask(SIG_SETMASK, NULL, &after);
+	assert_int_equal(sigismember(&after, SIGTERM), 0);
+}
+
 /* Seen from deep below nobody can tell; then it is believed after a while, and the lock stays. */
 static void is_not_blind_for_ever(void **state)
 {
@@ -128,6 +186,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(passes_by_unless_live_and_outside),
 		cmocka_unit_test(is_outside_after_a_jump),
+		cmocka_unit_test(is_taken_away_once_only),
+		cmocka_unit_test(signals_come_through_again_after_a_jump),
 		cmocka_unit_test(is_not_blind_for_ever),
 		cmocka_unit_test(ours_is_named_small_deaf_and_guarded),
 	};
