@@ -14,4 +14,8 @@
  * call found readable (0 at first; NULL: no such thing). Any thread, any context; errno is kept. */
 bool at_memory_readable(const void *p, size_t n, uintptr_t *known);
 
+/* Stores a value as the kernel would, who gives EFAULT where nobody can write: false. For a moment
+ * something else stands there. Any thread, any context; errno is kept. */
+bool at_memory_store(uint64_t *p, uint64_t value);
+
 #endif

@@ -99,6 +99,8 @@ ssize_t at_shore_send(int fd, const struct iovec *iov, size_t count, const struc
 /* After a write-side call that returned rc. The pieces, or the message, are read when rc > 0. */
 void at_shore_wrote(int fd, const struct iovec *iov, size_t count, ssize_t rc);
 void at_shore_wrote_message(int fd, const struct msghdr *msg, ssize_t rc);
+/* As sendmmsg tells how much of a message went; false, with errno, where it cannot be written. */
+bool at_shore_tell(struct mmsghdr *m, unsigned n);
 /* n bytes went out whose content nobody has (sendfile, splice). */
 void at_shore_wrote_unseen(int fd, ssize_t rc);
 /* Before sendfile or splice onto fd: bytes of ours that must leave first do. False: they could not

@@ -186,6 +186,25 @@ void at_shore_wrote_message(int fd, const struct msghdr *msg, ssize_t rc)
 	at_shore_wrote(fd, rc > 0 ? msg->msg_iov : NULL, rc > 0 ? msg->msg_iovlen : 0, rc);
 }
 
+bool at_shore_tell(struct mmsghdr *m, unsigned n)
+{
+	/* With the hole behind it, which is to stay as it is. */
+	struct mmsghdr copy;
+	uint64_t length;
+	uint64_t *place = (uint64_t *)(void *)&m->msg_len;
+	_Static_assert(offsetof(struct mmsghdr, msg_len) + sizeof(length) == sizeof(*m), "a hole");
+	bool told = at_memory_readable(m, sizeof(*m), NULL);
+	if (told) {
+		memcpy(&copy, m, sizeof(copy));
+		copy.msg_len = n;
+		memcpy(&length, &copy.msg_len, sizeof(length));
+		told = at_memory_store(place, length);
+	}
+	if (!told)
+		errno = EFAULT;
+	return told;
+}
+
 void at_shore_wrote_unseen(int fd, ssize_t rc)
 {
 	int saved = errno;

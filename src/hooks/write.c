@@ -100,16 +100,14 @@ static int send_one(int fd, struct mmsghdr *m, int flags, bool *ret_whole)
 	const struct msghdr *msg = &m->msg_hdr;
 	struct at_edits *edits = flags & UNTOUCHED ? NULL : at_shore_plan_message(fd, msg);
 	ssize_t n = edits ? at_shore_send(fd, msg->msg_iov, msg->msg_iovlen, msg, flags, edits)
-			  : at_libc.sendmmsg(fd, m, 1, flags);
-	if (edits && n >= 0)
-		m->msg_len = (unsigned)n;
-	at_shore_wrote_message(fd, msg, n < 0 ? n : m->msg_len);
-	if (n < 0)
+			  : at_libc.sendmsg(fd, msg, flags);
+	at_shore_wrote_message(fd, msg, n);
+	if (n < 0 || !at_shore_tell(m, (unsigned)n))
 		return -1;
 	size_t total = 0;
 	for (size_t i = 0; i < msg->msg_iovlen; i++)
 		total += msg->msg_iov[i].iov_len;
-	*ret_whole = m->msg_len >= total;
+	*ret_whole = (size_t)n >= total;
 	return 0;
 }
 

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
 #include <unistd.h>
@@ -555,6 +556,37 @@ static void play_several(struct ends *e, void *arg)
 	IS(1, pipes);
 }
 
+/* An array that can be read only: how much went cannot be told, and so it is as if nothing had. */
+static void play_read_only(struct ends *e, void *arg)
+{
+	const size_t page = 4096;
+	const char *text = said(e);
+	struct several *s =
+		mmap(NULL, page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	(void)arg;
+	ready_to_speak(e);
+	several(s, text);
+	must(mprotect(s, page, PROT_READ) == 0, "mprotect");
+	ERR(EFAULT, sendmmsg(e->fd, s->m, SEVERAL, 0));
+	say_several(s, 0);
+	sum((long)strlen(text));
+	takes_sum(e);
+	munmap(s, page);
+	/* The second one's length lies where nobody can write. */
+	char *two =
+		mmap(NULL, 2 * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	struct iovec iov = {(void *)text, strlen(text)};
+	struct mmsghdr *m = (struct mmsghdr *)(two + page) - 1;
+	for (int i = 0; i < 2; i++)
+		m[i].msg_hdr = (struct msghdr){.msg_iov = &iov, .msg_iovlen = 1};
+	must(mprotect(two + page, page, PROT_READ) == 0, "mprotect");
+	IS(1, sendmmsg(e->fd, m, 2, 0));
+	IS((long)strlen(text), m[0].msg_len);
+	sum(2 * (long)strlen(text));
+	takes_sum(e);
+	munmap(two, 2 * page);
+}
+
 /* The kernel looks at 1,024 messages at most. */
 static void play_most(struct ends *e, void *arg)
 {
@@ -608,6 +640,7 @@ void test_hook_sendmmsg(void)
 {
 	writing(&(struct writer){out_sendmmsg, true});
 	each_scene(play_several, NULL);
+	each_scene(play_read_only, NULL);
 	each_scene(play_most, NULL);
 	each_scene(play_part, NULL);
 	datagrams();

@@ -45,6 +45,22 @@ static void a_forbidden_page_is_not(void **state)
 	assert_false(at_memory_readable(p, 1, NULL));
 }
 
+static void what_cannot_be_written_is_not_stored_into(void **state)
+{
+	uint64_t *p = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	(void)state;
+	errno = 33;
+	assert_true(at_memory_store(p, 17));
+	assert_int_equal(p[0], 17);
+	assert_int_equal(mprotect(p, PAGE, PROT_READ), 0);
+	assert_false(at_memory_store(p, 18));
+	assert_int_equal(p[0], 17);
+	munmap(p, PAGE);
+	assert_false(at_memory_store(p, 18));
+	assert_false(at_memory_store((uint64_t *)UINTPTR_MAX, 18));
+	assert_int_equal(errno, 33);
+}
+
 static void ends_of_the_address_space_are_not(void **state)
 {
 	(void)state;
@@ -89,6 +105,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_is_mapped_is_readable),
 		cmocka_unit_test(a_forbidden_page_is_not),
+		cmocka_unit_test(what_cannot_be_written_is_not_stored_into),
 		cmocka_unit_test(ends_of_the_address_space_are_not),
 		cmocka_unit_test(the_known_page_is_not_asked_for_again),
 		cmocka_unit_test(asking_changes_no_signal_mask),
