@@ -19,6 +19,9 @@
 
 #define NS_PER_MS   1000000u
 #define NS_PER_S    1000000000u
+/* No attempt is made with less than this part of the time-out left: what is taken and acknowledged
+ * too late counts as lost, and is delivered. */
+#define WORTHWHILE  10
 #define PACKED_CAP  (48u << 20)
 #define PACKED_KEEP (1u << 20)
 
@@ -77,7 +80,7 @@ static bool plan(struct at_post *p, const struct at_http_answer *a, uint64_t now
 	if (!pause)
 		pause = at_retry_backoff(p->attempt, at_entropy_u64());
 	p->wait_until = now + pause;
-	return !exiting(p) && p->wait_until < p->deadline;
+	return !exiting(p) && p->wait_until + p->limit / WORTHWHILE < p->deadline;
 }
 
 enum at_step at_post_step(struct at_post *p, struct at_str body, uint64_t now,

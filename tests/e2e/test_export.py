@@ -210,6 +210,13 @@ def test_back_off(answer):
     assert r.exports_failed == 1 and r.lines == []
 
 
+def test_an_attempt_without_time_for_an_answer_is_not_made():
+    """What is taken and not acknowledged in time would count as lost, and be delivered all the same."""
+    with Collector([Answer(503, {"Retry-After": "1"}), Answer(delay=0.2)]) as c:
+        r = run(c, 4, "linger=1500", OTEL_BSP_SCHEDULE_DELAY="10", OTEL_EXPORTER_OTLP_TIMEOUT="1080")
+    assert (r.drop_export_failed, r.spans_exported, len(c.requests)) == (4, 0, 1)
+
+
 @pytest.mark.parametrize("status", [301, 400, 401, 403, 404, 408, 413, 500, 501])
 def test_final(status):
     with Collector(always=Answer(status, {"Location": "/elsewhere"})) as c:

@@ -1,19 +1,24 @@
 """The collector misbehaves, in every way there is: tests/faults in its quick form, a test for each row."""
 
+import contextlib
 import json
 import os
+import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
-from rig import BUILD, PYTHON, program
+from rig import BUILD, PYTHON, program, until
 
 FAULTS = Path(__file__).parents[1] / "faults"
 sys.path.append(str(FAULTS))
 import account  # noqa: E402
+import moods  # noqa: E402
 import names  # noqa: E402
+import receiver  # noqa: E402
 import rows  # noqa: E402
 
 
@@ -61,6 +66,21 @@ def test_what_does_not_add_up_is_noticed():
     assert account.Account(6, good, (6, 2, {"export failed": 1, "queue full": 1}), row).faults()
     assert account.Account(6, [Receipt([0, 1, 2], True, 1), *good[1:]], ended, row).faults()
     assert account.Account(6, [*good, Receipt([9], False)], ended, row).faults()
+
+
+def test_who_waits_no_longer_was_not_told():
+    with contextlib.closing(receiver.Receiver(moods.Mood(moods.WELL), {})) as well:
+        for stays in (True, False):
+            with socket.create_connection(("127.0.0.1", well.port)) as link:
+                for _ in range(2):
+                    link.sendall(b"POST / HTTP/1.1\r\nContent-Length: 2\r\n\r\nab")
+                    assert link.recv(1000).startswith(b"HTTP/1.1 200 ")
+                if stays:
+                    well.be(moods.Mood(moods.WELL))
+        until(lambda: len(well.receipts) == 4 and well.receipts[3].left, what="the end of the connection")
+        for receipt in well.receipts:
+            receipt.unheard(until=time.monotonic())
+        assert [r.acknowledged for r in well.receipts] == [True, True, True, False]
 
 
 def test_the_last_line_is_read():

@@ -13,11 +13,17 @@ from collector import read_protobuf
 
 
 class Receipt:
-    """A body that came whole. acknowledged and rejected: what its sender was told; done: when it was told."""
+    """A body that came whole. acknowledged and rejected: what its sender was told; left: when the sender, having been
+    told, ended the connection, which would have served for the next body."""
 
     def __init__(self, mood, body):
         self.mood, self.body, self.when = mood, body, time.monotonic()
-        self.acknowledged, self.rejected = False, 0
+        self.acknowledged, self.rejected, self.left = False, 0, None
+
+    def unheard(self, until):
+        """Before that moment the sender left: it waited no longer, and the answer came too late."""
+        if self.left and self.left < until:
+            self.acknowledged, self.rejected = False, 0
 
     def spans(self):
         return read_protobuf(self.body)
@@ -115,11 +121,12 @@ class Receiver:
                 one.close()
 
     def _talk(self, link, mood, patience):
-        rest = b""
+        rest, receipt = b"", None
         while True:
             while b"\r\n\r\n" not in rest:
                 data = link.recv(65536)
                 if not data:
+                    self._left(mood, receipt)
                     return
                 rest += data
             top, rest = rest.split(b"\r\n\r\n", 1)
@@ -149,6 +156,11 @@ class Receiver:
                 if mood is not self._mood:
                     return
                 receipt.acknowledged, receipt.rejected = mood.answer(link, fields, patience)
+
+    def _left(self, mood, receipt):
+        with self._lock:
+            if receipt and mood is self._mood:
+                receipt.left = time.monotonic()
 
 
 def _shut(link):

@@ -156,12 +156,13 @@ class Trial:
         self._wait_for_return(ended)
         time.sleep(settings.after)
         requests = self._end_load(load, server.port)
+        stopped = time.monotonic()
         output = server.stop()
         self.memory.stop()
         if server.handle.returncode != 0:
             self.wrong.append(f"the server ended with {server.handle.returncode}")
         self._measure(samples, server, began, measured, ended)
-        self._settle(output, requests)
+        self._settle(output, requests, stopped)
 
     def _env(self, **more):
         row = self.row
@@ -236,7 +237,7 @@ class Trial:
         self.rss_calm = max((m.peak(s.pid, began, ended) for s in calm), default=None)
         self.threads = m.peak(server.pid, began, ended, 2)
 
-    def _settle(self, output, requests):
+    def _settle(self, output, requests, stopped):
         ours = [line for line in output.splitlines() if line.startswith("autotrace:")]
         last = account.ended(ours[-1]) if ours else None
         if not last:
@@ -245,6 +246,8 @@ class Trial:
         self.end = ours[-1]
         decoded = [(r, r.spans()) for r in self.receiver.receipts]
         of_server = [r for r, spans in decoded if spans[0]["resource"]["service.name"] == "server"]
+        for receipt in of_server:
+            receipt.unheard(until=stopped)
         of_command = [(r, spans) for r, spans in decoded if spans[0]["resource"]["service.name"] == "command"]
         self.account = account.Account(requests, of_server, last, self.row)
         self._settle_commands(of_command)
