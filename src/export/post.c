@@ -17,8 +17,8 @@
 #include "export/lately.h"
 #include "export/retry.h"
 
-#define NS_PER_MS   1000000u
-#define NS_PER_S    1000000000u
+#define NS_PER_MS 1000000u
+#define NS_PER_S  1000000000u
 /* No attempt is made with less than this part of the time-out left: what is taken and acknowledged
  * too late counts as lost, and is delivered. */
 #define WORTHWHILE  10
