@@ -217,11 +217,20 @@ static void *calls_out(void *unused)
 	return unused;
 }
 
+static void *ends(void *unused)
+{
+	return unused;
+}
+
+/* Threads that end while the request is open make the program one whose threads are helpers. */
 void span_hook_pthread_create(void)
 {
 	pthread_t id;
 	struct ends a, b;
 	two_open(&a, &b);
+	for (int i = 0; i < 4; i++)
+		must(pthread_create(&id, NULL, ends, NULL) == 0 && pthread_join(id, NULL) == 0,
+		     "pthread_create");
 	must(pthread_create(&id, NULL, calls_out, NULL) == 0 && pthread_join(id, NULL) == 0,
 	     "pthread_create");
 	span_answers(&a, "/a");
