@@ -44,7 +44,6 @@ class Stack:
 
 
 SYNC = "one seq nap db"
-NOT_YET = "as measured so far"
 
 
 def python(script, *arguments, **env):
@@ -138,8 +137,13 @@ STACKS = [
         gunicorn("--worker-class", "gevent"), SYNC + " fan hand", EVENT_LOOP,
     ),
     Stack(
-        "python-pool", "http.server, ThreadPoolExecutor and a pool around a queue, urllib", "python3",
-        python("front_pool.py"), "hand spread nap db own", EVENT_LOOP,
+        "python-pool", "http.server, ThreadPoolExecutor, urllib", "python3", python("front_pool.py"),
+        "hand spread nap db", EVENT_LOOP,
+    ),
+    Stack(
+        "python-queue", "http.server, threads of the program around a queue, urllib", "python3",
+        python("front_pool.py"), "own", 0,
+        "what goes through a queue has no context in Python either: nobody says whose it is",
     ),
     Stack(
         "flask-pool", "Flask's development server, ThreadPoolExecutor, requests", FLASK,
@@ -173,7 +177,9 @@ STACKS = [
     ),
     Stack("jvm", "JVM HttpServer with an executor, HttpClient", "default-jdk-headless", java, SYNC + " fan hand",
           EVENT_LOOP),
-    Stack("nginx", "nginx, 1 worker, kept connections to its upstream", "nginx-light", nginx(1), "one", EXACT, proxy=True),
+    Stack(
+        "nginx", "nginx, 1 worker, kept connections to its upstream", "nginx-light", nginx(1), "one", EXACT, proxy=True,
+    ),
     Stack("nginx-4", "the same, 4 workers", "nginx-light", nginx(4), "one", EXACT, proxy=True),
     Stack(
         "apache", "Apache httpd (event), kept connections to its upstream", "apache2-bin",
