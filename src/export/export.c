@@ -80,6 +80,21 @@ bool at_export_offer(const struct at_record_head *head, const char *name, const 
 	return put == AT_QUEUE_OK;
 }
 
+void at_export_watch(uint64_t (*look)(uint64_t now))
+{
+	at_worker_watch(look);
+}
+
+void at_export_attend(uint64_t when)
+{
+	if (!config || !at_worker_attend(when))
+		return;
+	if (at_worker_running())
+		at_queue_ring();
+	else
+		__atomic_store_n(&at_export_due, 1, __ATOMIC_RELAXED);
+}
+
 void at_export_start(void)
 {
 	if (at_handler_runs() && __atomic_add_fetch(&refusals, 1, __ATOMIC_RELAXED) < REFUSALS)

@@ -27,6 +27,13 @@ bool at_export_enabled(void);
 bool at_export_offer(const struct at_record_head *head, const char *name, const char *state,
 		     const char *attrs, const struct at_record_link *links);
 
+/* Spans that are finished and kept back by their owner for a while: `look` is called on the
+ * background thread at the monotonic time, ns, that at_export_attend named (a little later when it
+ * is busy), hands over those whose time is up and returns the next time, UINT64_MAX: none. Set once
+ * at the start; attend: any thread, any context. */
+void at_export_watch(uint64_t (*look)(uint64_t now));
+void at_export_attend(uint64_t when);
+
 /* Waits until every span that was handed over before the call is delivered or given up, at most
  * timeout_ms milliseconds. 0 when all are settled, -1 when time was up. Any thread; async-signal-
  * safe; errno is kept. */

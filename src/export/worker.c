@@ -283,6 +283,35 @@ static uint64_t recovery_next(const struct worker *w)
 	return at_recover_idle(w->recover) ? w->recover_due : at_recover_next(w->recover);
 }
 
+/* Who keeps spans back, and when it wants to be called, 0: not at all (atomic). */
+static uint64_t (*look_after)(uint64_t now);
+static uint64_t look_at;
+
+void at_worker_watch(uint64_t (*look)(uint64_t now))
+{
+	look_after = look;
+}
+
+bool at_worker_attend(uint64_t when)
+{
+	uint64_t none = 0;
+	return __atomic_load_n(&look_at, __ATOMIC_RELAXED) == 0 &&
+	       __atomic_compare_exchange_n(&look_at, &none, when, false, __ATOMIC_RELEASE,
+					   __ATOMIC_RELAXED);
+}
+
+/* What comes in meanwhile asks again: the time is taken back before the look. */
+static void look(uint64_t now)
+{
+	uint64_t when = __atomic_load_n(&look_at, __ATOMIC_ACQUIRE);
+	if (!when || when > now)
+		return;
+	__atomic_store_n(&look_at, 0, __ATOMIC_RELEASE);
+	uint64_t next = look_after(now);
+	if (next != UINT64_MAX)
+		at_worker_attend(next);
+}
+
 /* Sleeps until somebody rings, the network moves or a lane is due. */
 static void rest(struct worker *w, uint32_t seen, uint64_t now)
 {
@@ -291,6 +320,9 @@ static void rest(struct worker *w, uint32_t seen, uint64_t now)
 	uint32_t most = wanted(w, &least, &delay);
 	uint64_t until = most && w->since ? w->since + delay : UINT64_MAX;
 	bool network = false;
+	uint64_t held = __atomic_load_n(&look_at, __ATOMIC_ACQUIRE);
+	if (held && held < until)
+		until = held;
 	for (unsigned i = 0; i <= w->lanes; i++) {
 		uint64_t next = i < w->lanes ? at_lane_next(&w->lane[i]) : recovery_next(w);
 		network = network || next == 0;
@@ -334,6 +366,7 @@ static void *run(void *unused)
 			at_clock_anchor();
 		}
 		at_gate_yield();
+		look(now);
 		bool moved = drain(w, now, flush);
 		bool further = step_lanes(w, now, flush);
 		if (!recover(w, now) && !further && !moved)
@@ -424,4 +457,5 @@ void at_worker_after_fork(void)
 	at_recover_after_fork(worker.recover);
 	memset(&worker, 0, sizeof(worker));
 	memset(&shared, 0, sizeof(shared));
+	look_at = 0;
 }

@@ -17,6 +17,10 @@ void at_worker_start(const struct at_config *config);
 /* Whether a thread was started in this process. */
 bool at_worker_running(void);
 
+/* See at_export_watch. attend: true when nothing was due before and the thread must hear of it. */
+void at_worker_watch(uint64_t (*look)(uint64_t now));
+bool at_worker_attend(uint64_t when);
+
 /* Asks for everything that is in the queue to be sent now. Any thread, any context. */
 void at_worker_flush(uint64_t position);
 

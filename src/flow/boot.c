@@ -18,6 +18,7 @@
 #include "base/thread.h"
 #include "config/select.h"
 #include "export/export.h"
+#include "flow/defer.h"
 #include "flow/exchange.h"
 #include "libc/libc.h"
 #include "trace/propagate.h"
@@ -33,6 +34,7 @@ static uint32_t confined; /* the program filters its system calls: we make none 
 
 static void before_fork(void)
 {
+	at_exchange_before_fork();
 	if (!__atomic_load_n(&confined, __ATOMIC_ACQUIRE))
 		at_export_fork_prepare();
 }
@@ -49,6 +51,7 @@ static void after_fork_in_child(void)
 		return;
 	at_lock_after_fork();
 	at_entropy_after_fork();
+	at_defer_after_fork();
 	at_exchange_after_fork();
 	at_export_fork_child();
 	at_process_begin_again();
@@ -147,6 +150,7 @@ void at_boot_start(const char *const *argv, const char *const *envp, const char 
 		at_board.state = "without an exporter, and without headers to add";
 		return;
 	}
+	at_defer_start();
 	pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
 	if (at_boot.config.sigterm && at_boot.exporting)
 		watch_sigterm();
@@ -163,6 +167,7 @@ void at_boot_end(bool ending)
 	if (at_thread_pass() || !at_boot.exporting || at_process_is_guest())
 		return;
 	at_thread_enter();
+	at_defer_release_all();
 	if (ending)
 		at_exchange_close_all("process_exit");
 	at_thread_leave();
@@ -181,6 +186,7 @@ void at_boot_confine(void)
 	if (at_thread_pass())
 		return;
 	at_thread_enter();
+	at_defer_release_all();
 	at_thread_let_signals();
 	at_export_exit(at_boot.config.exit_timeout_ms);
 	/* Never ended: the background thread waits for that, as for a fork, and calls nothing else.
@@ -197,6 +203,7 @@ bool at_boot_flush(unsigned timeout_ms)
 	if (at_thread_pass() || !at_boot.exporting)
 		return true;
 	at_thread_enter();
+	at_defer_release_all();
 	at_thread_let_signals();
 	int rc = at_export_flush(timeout_ms);
 	at_thread_leave();

@@ -12,6 +12,7 @@
 #include "flow/causality.h"
 
 #include "flow/bridge.h"
+#include "flow/defer.h"
 
 /* Threads made for a request that must have been its helpers before any thread's call is believed
  * to be its creator's, and how many for each one that stayed. */
@@ -53,6 +54,7 @@ static void take_up(struct at_ref r, enum at_rule rule)
 
 void at_causality_serve(const struct at_exchange *x)
 {
+	at_defer_left();
 	take_up(at_exchange_ref(x), worker.looped ? AT_RULE_LOOP : AT_RULE_THREAD);
 }
 
@@ -60,6 +62,35 @@ void at_causality_touch(const struct at_exchange *x)
 {
 	if (x && worker.current.exchange == x)
 		worker.touched = true;
+}
+
+void at_causality_orphan(struct at_exchange *call)
+{
+	at_exchange_own_call();
+	if (worker.looped || at_bridge_is_on() || !at_exchange_any_open())
+		at_exchange_adopt(call, NULL, false);
+	else
+		at_defer_begin(call);
+}
+
+void at_causality_answer(struct at_exchange *x)
+{
+	if (!worker.looped)
+		at_defer_decide(x);
+	else if (worker.current.exchange != x)
+		at_defer_stray();
+}
+
+void at_causality_answered(void)
+{
+	if (!worker.looped)
+		at_defer_answered();
+}
+
+void at_causality_left(void)
+{
+	if (!worker.looped)
+		at_defer_left();
 }
 
 void at_causality_resume(const struct at_exchange *call)
@@ -76,6 +107,7 @@ void at_causality_wait(bool several, bool waits)
 	worker.defers = !waits && (worker.defers || is_waiting());
 	worker.current = (struct at_ref){0};
 	at_bridge_event_over();
+	at_defer_left();
 	if (several)
 		worker.looped = true;
 }

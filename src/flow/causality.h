@@ -27,6 +27,17 @@ void at_causality_resume(const struct at_exchange *call);
  * works on events as it reads them. NULL is welcome. */
 void at_causality_touch(const struct at_exchange *x);
 
+/* A call about to be made has no parent that could be told now: gives it its identity. */
+void at_causality_orphan(struct at_exchange *call);
+
+/* The thread begins to answer this request; has answered it. Its connection is locked. */
+void at_causality_answer(struct at_exchange *x);
+void at_causality_answered(void);
+
+/* The thread looks at a connection of requests without getting anything, waits for it, or closes
+ * it: what it did before is over. */
+void at_causality_left(void);
+
 /* The thread goes back to a wait: `several` when that wait covers several connections of requests
  * or an unknown set, false for a wait for new connections only; `waits` false when its time-out is
  * 0: the thread has work left and only looks. Ends the current request. */

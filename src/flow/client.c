@@ -114,8 +114,7 @@ static void find_parent(struct at_exchange *x, struct at_ref known, struct at_cl
 	} else if (at_boot.env_parent_valid && !at_exchange_serves()) {
 		adopt_environment(x);
 	} else {
-		at_exchange_own_call();
-		at_exchange_adopt(x, NULL, false);
+		at_causality_orphan(x);
 	}
 }
 

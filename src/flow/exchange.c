@@ -15,6 +15,7 @@
 #include "base/slab.h"
 #include "export/export.h"
 #include "flow/boot.h"
+#include "flow/defer.h"
 #include "flow/describe.h"
 #include "flow/story.h"
 #include "flow/talk.h"
@@ -103,6 +104,13 @@ static bool is_ours(const struct at_exchange *x)
 	return x->fork_generation == at_lock_generation();
 }
 
+static void give_back(struct at_exchange *x)
+{
+	at_buf_free(&x->carried);
+	at_pool_put(x->block);
+	at_slab_put(x);
+}
+
 static void release(struct at_exchange *x)
 {
 	if (!(x->generation & 1)) {
@@ -118,9 +126,7 @@ static void release(struct at_exchange *x)
 	if (x->talk)
 		at_talk_remove(x->talk, x);
 	__atomic_store_n(&x->generation, x->generation + 1, __ATOMIC_RELEASE);
-	at_buf_free(&x->carried);
-	at_pool_put(x->block);
-	at_slab_put(x);
+	give_back(x);
 }
 
 void at_exchange_drop(struct at_exchange *x)
@@ -138,10 +144,19 @@ static void count_rule(const struct at_exchange *x)
 		[AT_RULE_LOOP] = AT_COUNT_links_loop,
 		[AT_RULE_INHERITED] = AT_COUNT_links_inherited,
 		[AT_RULE_ONLY_ONE] = AT_COUNT_links_only_one,
+		[AT_RULE_DEFERRED] = AT_COUNT_links_deferred,
 		[AT_RULE_ENV] = AT_COUNT_links_env,
 	};
 	if (x->kind == AT_SPAN_CLIENT)
 		at_counter_add((enum at_counter)counter[x->rule], 1);
+}
+
+static void link_to(struct at_exchange *x, const struct at_context *other)
+{
+	memcpy(x->link.trace_id, other->trace_id, sizeof(x->link.trace_id));
+	memcpy(x->link.span_id, other->span_id, sizeof(x->link.span_id));
+	x->link.flags = other->flags & AT_FLAG_SAMPLED;
+	x->linked = true;
 }
 
 /* The rule "only one" holds for the whole of the call or not at all: a call that saw another
@@ -153,17 +168,16 @@ static void check_only_one(struct at_exchange *x)
 		return;
 	if (at_exchange_epoch_is(x->epoch) && at_exchange_valid(x->parent))
 		return;
-	memcpy(x->link.trace_id, x->ctx.trace_id, sizeof(x->link.trace_id));
-	memcpy(x->link.span_id, x->parent_id, sizeof(x->link.span_id));
-	x->link.flags = x->ctx.flags & AT_FLAG_SAMPLED;
-	x->linked = true;
+	struct at_context parent = x->ctx;
+	memcpy(parent.span_id, x->parent_id, sizeof(parent.span_id));
+	link_to(x, &parent);
 	memset(x->parent_id, 0, sizeof(x->parent_id));
 	x->rule = AT_RULE_NONE;
 }
 
 static bool offer(struct at_exchange *x, const char *error_type)
 {
-	uint64_t end = at_clock_now();
+	uint64_t end = x->end ? x->end : at_clock_now();
 	check_only_one(x);
 	enum at_span_status status = at_describe_end(x, error_type);
 	struct at_record_head head = {
@@ -195,6 +209,8 @@ static bool offer(struct at_exchange *x, const char *error_type)
 void at_exchange_close(struct at_exchange *x, const char *error_type)
 {
 	bool refused = false;
+	if (x->caller && x->named && x->recording && is_ours(x) && at_defer_hold(x, error_type))
+		return;
 	if (x->named && !x->silent && is_ours(x)) {
 		if (x->recording)
 			refused = !offer(x, error_type);
@@ -204,6 +220,86 @@ void at_exchange_close(struct at_exchange *x, const char *error_type)
 			at_story_end(x, error_type, refused);
 	}
 	release(x);
+}
+
+void at_exchange_finish(struct at_exchange *x, const char *error_type)
+{
+	x->end = at_clock_now();
+	x->error_type = error_type;
+	if (x->talk)
+		at_talk_remove(x->talk, x);
+	x->talk = NULL;
+	__atomic_store_n(&x->generation, x->generation + 1, __ATOMIC_RELEASE);
+}
+
+void at_exchange_deliver(struct at_exchange *call)
+{
+	bool refused = !offer(call, call->error_type);
+	if (at_log_on(AT_LOG_DEBUG))
+		at_story_end(call, call->error_type, refused);
+	give_back(call);
+}
+
+void at_exchange_forget(struct at_exchange *call)
+{
+	give_back(call);
+}
+
+/* Whether somebody has been told who x is: then its trace is what it is. */
+enum told { TOLD_NOBODY, TOLD, TOLD_CHANGING };
+
+/* x, which nobody has heard of and which has no parent, goes on in the trace of its call. */
+static bool take_trace(struct at_exchange *x, const struct at_context *call)
+{
+	uint8_t nobody = TOLD_NOBODY;
+	if (x->captured_remote || !x->recording ||
+	    !((x->ctx.flags & call->flags) & AT_FLAG_SAMPLED))
+		return false;
+	if (!__atomic_compare_exchange_n(&x->told, &nobody, TOLD_CHANGING, false, __ATOMIC_ACQ_REL,
+					 __ATOMIC_RELAXED))
+		return false;
+	memcpy(x->ctx.trace_id, call->trace_id, sizeof(x->ctx.trace_id));
+	__atomic_store_n(&x->told, TOLD, __ATOMIC_RELEASE);
+	return true;
+}
+
+void at_exchange_put_under(struct at_exchange *call, struct at_exchange *request)
+{
+	if (!is_ours(request) || !request->recording)
+		return;
+	call->rule = AT_RULE_DEFERRED;
+	if (memcmp(call->ctx.trace_id, request->ctx.trace_id, sizeof(call->ctx.trace_id)) == 0 ||
+	    take_trace(request, &call->ctx))
+		memcpy(call->parent_id, request->ctx.span_id, sizeof(call->parent_id));
+	else
+		link_to(call, &request->ctx);
+}
+
+static bool tell(struct at_exchange *x)
+{
+	uint8_t nobody = TOLD_NOBODY;
+	if (__atomic_load_n(&x->told, __ATOMIC_ACQUIRE) == TOLD)
+		return true;
+	return __atomic_compare_exchange_n(&x->told, &nobody, TOLD, false, __ATOMIC_ACQ_REL,
+					   __ATOMIC_ACQUIRE) ||
+	       nobody == TOLD;
+}
+
+void at_exchange_before_fork(void)
+{
+	uint32_t used = at_slab_used(&exchanges);
+	for (uint32_t i = 0; i < used; i++)
+		tell(at_slab_at(&exchanges, i));
+}
+
+void at_exchange_join(struct at_exchange *x, const struct at_context *root)
+{
+	at_exchange_adopt(x, NULL, false);
+	if (at_boot.config.sdk_disabled)
+		return;
+	memcpy(x->ctx.trace_id, root->trace_id, sizeof(x->ctx.trace_id));
+	x->ctx.flags = root->flags;
+	x->recording = (root->flags & AT_FLAG_SAMPLED) && at_boot.exporting;
 }
 
 void at_exchange_adopt(struct at_exchange *x, const struct at_context *parent, bool remote)
@@ -256,7 +352,7 @@ static bool is_named(const struct at_exchange *x)
 
 bool at_exchange_identity(struct at_ref r, struct at_context *ret)
 {
-	if (!at_exchange_valid(r) || !is_named(r.exchange))
+	if (!at_exchange_valid(r) || !is_named(r.exchange) || !tell(r.exchange))
 		return false;
 	*ret = r.exchange->ctx;
 	__asm__ volatile("" ::: "memory");

@@ -27,6 +27,7 @@ enum at_rule {
 	AT_RULE_LOOP,      /* the event being served, or the request that owns the connection */
 	AT_RULE_INHERITED, /* the thread was created while its creator served the request */
 	AT_RULE_ONLY_ONE,  /* no other request was open in the process during the whole call */
+	AT_RULE_DEFERRED,  /* its thread answered that request next, which was open all along */
 	AT_RULE_ENV,       /* TRACEPARENT in the environment of a program that serves nobody */
 	AT_RULES
 };
@@ -42,26 +43,28 @@ struct at_ref {
 };
 
 struct at_exchange {
-	uint64_t slab;               /* the slab's own while free */
-	uint32_t generation;         /* odd while open (atomic) */
-	uint32_t fork_generation;    /* process it was opened in; a child never reports it */
-	struct at_talk *talk;        /* conversation it belongs to */
-	struct at_exchange *next;    /* the next younger one of the same talk */
-	uint8_t kind;                /* enum at_span_kind */
-	uint8_t rule;                /* enum at_rule */
-	uint8_t method;              /* index of the method: AT_METHOD_… */
-	bool named;                  /* the request's head was seen: identity is final (atomic) */
-	bool recording;              /* sampled: a span will be made */
-	bool silent;                 /* the application traces this call itself: no span of ours */
-	bool announced;              /* created before its bytes were written */
-	bool injected;               /* our header is on its way: do not add it again */
-	uint8_t carries;             /* calls: enum at_client_carries */
-	bool asked;                  /* the request's last byte went by */
-	bool answering;              /* the response's first byte went by */
-	bool parent_remote;          /* the parent came over the wire */
-	bool captured_remote;        /* came_with is valid */
-	uint16_t status;             /* of the final response head, 0: none yet */
-	struct at_context ctx;       /* this span */
+	uint64_t slab;            /* the slab's own while free */
+	uint32_t generation;      /* odd while open (atomic) */
+	uint32_t fork_generation; /* process it was opened in; a child never reports it */
+	struct at_talk *talk;     /* conversation it belongs to */
+	struct at_exchange *next; /* the next younger one of the same talk */
+	uint8_t kind;             /* enum at_span_kind */
+	uint8_t rule;             /* enum at_rule */
+	uint8_t method;           /* index of the method: AT_METHOD_… */
+	bool named;               /* the request's head was seen: identity is final (atomic) */
+	bool recording;           /* sampled: a span will be made */
+	bool silent;              /* the application traces this call itself: no span of ours */
+	bool announced;           /* created before its bytes were written */
+	bool injected;            /* our header is on its way: do not add it again */
+	uint8_t carries;          /* calls: enum at_client_carries */
+	bool torn;                /* the head came in more than one piece */
+	uint8_t told;          /* enum told in exchange.c: whether the identity is final (atomic) */
+	bool asked;            /* the request's last byte went by */
+	bool answering;        /* the response's first byte went by */
+	bool parent_remote;    /* the parent came over the wire */
+	bool captured_remote;  /* came_with is valid */
+	uint16_t status;       /* of the final response head, 0: none yet */
+	struct at_context ctx; /* this span */
 	struct at_context came_with; /* server: the context the request carried */
 	uint8_t parent_id[8];        /* parent's span id, zero: root */
 	struct at_ref parent;        /* the open request that caused this call */
@@ -69,7 +72,10 @@ struct at_exchange {
 	bool linked;                 /* link is filled */
 	uint64_t epoch;              /* requests opened so far, when rule is only-one */
 	uint64_t start;              /* monotonic ns of the request's first byte */
-	uint64_t first_byte; /* calls: monotonic ns of the response's first byte, 0: none yet */
+	uint64_t end;           /* monotonic ns of the end when that is over and told later, or 0 */
+	const char *error_type; /* of that end, static, or NULL */
+	uint32_t caller;        /* calls without a parent: the thread by defer.c's count, or 0 */
+	uint64_t first_byte;    /* calls: monotonic ns of the response's first byte, 0: none yet */
 	uint64_t request_body, request_wire, response_body, response_wire; /* bytes */
 	struct at_buf carried; /* tracestate, then baggage, to send on */
 	uint32_t state_len;    /* bytes of tracestate at the start of carried */
@@ -100,6 +106,26 @@ void at_exchange_drop(struct at_exchange *x);
  * With OTEL_SDK_DISABLED it is the parent's own identity, or none, as the specification has it for
  * an API without an SDK: what came is passed on. Lock held. */
 void at_exchange_adopt(struct at_exchange *x, const struct at_context *parent, bool remote);
+
+/* Makes it a root of the trace that `root`, another root, has begun. Lock held. */
+void at_exchange_join(struct at_exchange *x, const struct at_context *root);
+
+/* Ends a call that is recording as of now, without telling: its row and its references are rid of
+ * it, and it is the caller's until at_exchange_deliver. Lock held. */
+void at_exchange_finish(struct at_exchange *x, const char *error_type);
+
+/* Puts such a call below a request that is open: in one trace when the ids still can be, else by a
+ * span link. The request's lock is held. */
+void at_exchange_put_under(struct at_exchange *call, struct at_exchange *request);
+
+/* Makes the span of such a call and offers it to the exporter. Any thread. */
+void at_exchange_deliver(struct at_exchange *call);
+
+/* In a forked child, for the parent's: gives its memory back. */
+void at_exchange_forget(struct at_exchange *call);
+
+/* Before a fork: the child may tell others the identity of what is open. */
+void at_exchange_before_fork(void);
 
 /* Makes room for `bytes` of attributes at once. Lock held. */
 void at_exchange_room(struct at_exchange *x, size_t bytes);

@@ -8,6 +8,7 @@
 
 #include "base/memory.h"
 #include "flow/boot.h"
+#include "flow/causality.h"
 #include "flow/inject.h"
 #include "flow/shore.h"
 #include "flow/talk.h"
@@ -38,6 +39,8 @@ static void failed(struct at_conn *c, int fd, int error, bool reading)
 {
 	if (reading && error == EAGAIN)
 		c->again = true;
+	if (reading && c->role == AT_CONN_SERVER)
+		at_causality_left();
 	if (!passing(error))
 		at_talk_failed(c, fd, error);
 }

@@ -37,6 +37,8 @@ static void conclude(const struct cover *v, bool waits)
 		at_causality_wait(true, waits);
 	else if (v->listeners)
 		at_causality_wait(false, waits);
+	else if (v->servers)
+		at_causality_left();
 }
 
 void at_shore_wait(bool waits)

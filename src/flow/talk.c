@@ -304,8 +304,12 @@ void at_talk_out(struct at_conn *c, int fd, const char *bytes, size_t n)
 		return;
 	}
 	struct at_exchange *answered = t->first;
+	if (answered && !answered->answering)
+		at_causality_answer(answered);
 	at_causality_touch(answered);
 	feed(t, &t->response, &responses, bytes, n);
+	if (answered && c->talk && t->first != answered)
+		at_causality_answered();
 	/* A server goes on with the next pipelined request without reading again. */
 	if (c->talk && t->first && t->first != answered && t->first->named)
 		at_causality_serve(t->first);
@@ -315,6 +319,8 @@ void at_talk_eof(struct at_conn *c, int fd)
 {
 	struct at_talk *t = c->talk;
 	c->eof = true;
+	if (c->role == AT_CONN_SERVER)
+		at_causality_left();
 	if (!t || c->role != AT_CONN_CLIENT)
 		return;
 	t->fd = fd;
@@ -368,6 +374,8 @@ static bool has_hung_up(int fd)
 void at_talk_gone(struct at_conn *c, int fd)
 {
 	struct at_talk *t = c->talk;
+	if (c->role == AT_CONN_SERVER)
+		at_causality_left();
 	if (!t)
 		return;
 	AT_STORY(fd, "closed");

@@ -20,6 +20,7 @@
 
 #include "export/export.h"
 #include "flow/boot.h"
+#include "flow/defer.h"
 #include "flow/exchange.h"
 #include "flow/shore.h"
 #include "libc/libc.h"
@@ -52,6 +53,18 @@ bool at_export_offer(const struct at_record_head *head, const char *name, const 
 	assert_true(at_span_expand(&spans[finished]));
 	finished++;
 	return true;
+}
+
+static uint64_t (*look_after)(uint64_t now); /* what the exporter's thread would call */
+
+void at_export_watch(uint64_t (*look)(uint64_t now))
+{
+	look_after = look;
+}
+
+void at_export_attend(uint64_t when)
+{
+	assert_true(when > at_shore_now());
 }
 
 int at_export_flush(unsigned timeout_ms)
@@ -296,7 +309,8 @@ static inline int clean_corridor(void **state)
 	(void)state;
 	finished = 0;
 	settings(NULL);
-	at_shore_wait(true);      /* this thread works on nothing */
+	at_shore_wait(true); /* this thread works on nothing */
+	at_defer_after_fork();
 	at_exchange_after_fork(); /* and nothing was seen of the program's habits */
 	return 0;
 }

@@ -4,7 +4,7 @@
  *   A? request comes in on connection A      A! it is answered      A- A is closed
  *   a+ connection a is opened                a? call over it        a! its answer comes in   a-
  * closed W wait by events   L wait for new connections   P poll of everything there is   p poll of
- * one   a. a look whether a is still good, as pools have it before they lend a connection
+ * one   a. A. a look whether anything has come   U time is up for what is held back
  *
  * "1:" in front of a step: on thread 1 (0 without). Expected: "a1=A1/thread": the first call on a
  * has the first request of A for its parent, by that rule; "a1=-/none": it is a root.
@@ -50,6 +50,8 @@ static void wait_for(char what)
 		at_shore_wait(true);
 	if (what == 'L')
 		at_shore_accepting(-1);
+	if (what == 'U')
+		look_after(at_shore_now() + 3 * 1000000000ull);
 	for (int i = 0; i < 128 && (what == 'P' || what == 'p'); i++)
 		if (line[i].fd >= 0 && (what == 'P' || n == 0))
 			fds[n++].fd = line[i].fd;
@@ -116,6 +118,7 @@ static void run(const char *script)
 		sem_post(&hands[i].go);
 		pthread_join(hands[i].id, NULL);
 	}
+	at_defer_release_all();
 	for (int i = 0; i < 128; i++)
 		if (line[i].fd >= 0) {
 			closing(line[i].fd);
@@ -195,6 +198,77 @@ static void every_script(void **state)
 		     e += strcspn(e, " "), e += strspn(e, " "))
 			expect(rows[i].script, e);
 	}
+}
+
+/* ---- deferred ---- */
+
+/* Thread 1 has shown that it answers what it works on, in a program that serves others besides.
+ */
+#define SHOWN                                                      \
+	"2:Z? 2:Y? A? 1:a? 1:a! 1:A! 1:A. A? 1:a? 1:a! 1:A! 1:A. " \
+	"A? 1:a? 1:a! 1:A! 1:A. A? 1:a? 1:a! 1:A! 1:A. "           \
+	"A? 1:a? 1:a! 1:A! 1:A. A? 1:a? 1:a! 1:A! 1:A. "           \
+	"A? 1:a? 1:a! 1:A! 1:A. "
+
+static void workers_that_are_handed_requests(void **state)
+{
+	static const struct {
+		const char *script, *expected;
+	} rows[] = {
+		{SHOWN "A? 1:a? 1:a! 1:A! 1:A. A? 1:a? 1:a! 1:b? 1:b! 1:A!",
+		 "a1=-/none a7=-/none a8=-/none a9=A9/deferred b1=A9/deferred"},
+		/* Too early to be believed. */
+		{SHOWN "A? 1:a? 1:a! 1:A!", "a8=-/none"},
+		/* A request that was not there when the call was made; and then nothing is
+		   believed. */
+		{SHOWN "A? 1:a? 1:a! 1:A! 1:A. 1:a? 1:a! A? 1:A!", "a9=-/none"},
+		{SHOWN "A? 1:a? 1:a! 1:A! 1:A. 1:a? 1:a! A? 1:A! 1:A. A? 1:a? 1:a! 1:A!",
+		 "a9=-/none a10=-/none"},
+		/* Something else in between. */
+		{SHOWN "A? 1:a? 1:a! 1:A! 1:A. A? 1:a? 1:a! 1:B? 1:B! 1:A!", "a9=-/none"},
+		{SHOWN "A? 1:a? 1:a! 1:A! 1:A. A? 1:a? 1:a! 1:L 1:A!", "a9=-/none"},
+		{SHOWN "A? 1:a? 1:a! 1:A! 1:A. A? 1:a? 1:a! 1:B- 1:A!", "a9=-/none"},
+		/* Work that goes on after the answer. */
+		{SHOWN "A? 1:a? 1:a! 1:A! A? 1:a? 1:a! 1:A!", "a9=-/none"},
+		/* Answered by another thread. */
+		{SHOWN "A? 1:a? 1:a! 1:A! 1:A. A? 1:a? 1:a! A!", "a9=-/none"},
+		{SHOWN "A? 1:a? 1:a! 1:A! 1:A. A? 1:a? 2:a! 1:A!", "a9=-/none"},
+		/* In a loop; and answered by a loop, once it has waited. */
+		{SHOWN "A? 1:a? 1:a! 1:A! 1:A. 1:W A? 1:a? 1:a! 1:A!", "a9=-/none"},
+		{SHOWN "A? 1:a? 1:a! 1:A! 1:A. W B? W B! A? 1:a? 1:a! 1:A!", "a9=-/none"},
+		/* Later than anybody waits. */
+		{SHOWN "A? 1:a? 1:a! 1:A! 1:A. A? 1:a? 1:a! U 1:A!", "a9=-/none"},
+		/* The request's trace is told already: a link. */
+		{SHOWN "A? 1:a? 1:a! 1:A! 1:A. A? c? c! 1:a? 1:a! 1:A!",
+		 "c1=A9/thread a9=-/deferred"},
+		/* As many as are held. */
+		{SHOWN "A? 1:a? 1:a! 1:A! 1:A. A? 1:a? 1:a! 1:a? 1:a! 1:a? 1:a! 1:a? 1:a! "
+		       "1:a? 1:a! 1:a? 1:a! 1:a? 1:a! 1:a? 1:a! 1:a? 1:a! 1:A!",
+		 "a9=A9/deferred a16=A9/deferred a17=-/none"},
+	};
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		clean_corridor(NULL);
+		run(rows[i].script);
+		for (const char *e = rows[i].expected; *e;
+		     e += strcspn(e, " "), e += strspn(e, " "))
+			expect(rows[i].script, e);
+	}
+}
+
+/* What was told before cannot be changed: the call stays in its trace and points to the request. */
+static void a_deferred_call_is_linked_where_traces_cannot_be_joined(void **state)
+{
+	(void)state;
+	run(SHOWN "A? 1:a? 1:a! 1:A! 1:A. A? c? c! 1:a? 1:a! 1:A!");
+	struct at_span *call = span_with("url.full", "http://h/a9");
+	struct at_span *served = span_with("url.path", "/A9");
+	assert_int_equal(call->link_count, 1);
+	assert_memory_equal(call->link[0].span_id, served->span_id, 8);
+	assert_memory_equal(call->link[0].trace_id, served->trace_id, 16);
+	assert_memory_not_equal(call->trace_id, served->trace_id, 16);
+	assert_true(is_child(span_with("url.full", "http://h/c1"), served));
+	assert_int_equal(served->link_count, 0);
 }
 
 /* ---- header ---- */
@@ -342,6 +416,7 @@ static void a_program_with_a_timer_has_no_only_ones(void **state)
 		pthread_join(id, NULL);
 		goes(fd, answer);
 	}
+	at_defer_release_all();
 	assert_true(is_root(span_with("url.full", "http://h/call/0")));
 	assert_true(is_root(span_with("url.full", "http://h/call/14")));
 	assert_string_equal(value(span_with("url.full", "http://h/call/16"), "autotrace.link.rule"),
@@ -385,6 +460,7 @@ static void threads_that_stay_are_a_pool_s(void **state)
 	}
 	pthread_join(id, NULL);
 	on_a_new_thread("GET /doubted HTTP/1.1\r\nHost: h\r\n\r\n");
+	at_defer_release_all();
 	assert_true(is_root(span_with("url.full", "http://h/job/1")));
 	assert_true(is_root(span_with("url.full", "http://h/job/2")));
 	assert_true(is_root(span_with("url.full", "http://h/doubted")));
@@ -471,6 +547,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(every_script),
+		TEST(workers_that_are_handed_requests),
+		TEST(a_deferred_call_is_linked_where_traces_cannot_be_joined),
 		TEST(a_command_s_calls_have_the_environment_for_parent),
 		TEST(a_server_s_calls_have_not),
 		TEST(a_passed_on_header_names_the_parent_against_all_other_rules),
