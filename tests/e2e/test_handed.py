@@ -1,0 +1,75 @@
+"""Requests that one thread reads and another works on: whose a call was shows when its thread answers."""
+
+import threading
+
+import pytest
+
+from rig import BUILD, Wire, ask, only, until
+from test_programs_python import accuracy, answer, hammer
+
+HANDED = BUILD / "tests" / "programs" / "handed"
+TRACE, PARENT = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
+
+
+@pytest.fixture
+def peer(rig):
+    return rig.peer(answer)
+
+
+@pytest.fixture
+def server(rig, peer):
+    started = rig.start([HANDED, peer.port, 4], "handed")
+    started.port = int(started.find(r"listening on (\d+)")[1])
+    return started
+
+
+def test_calls_of_the_worker_that_answers(rig, server):
+    take = rig.fresh()
+    hammer(server.port, "/2/slow/%s", 8, 12)
+    spans = take(288, settle=0.5)
+    right, wrong, none = accuracy(spans)
+    assert wrong == 0 and right > 120 and right + none == 192
+    served = {s.id: s for s in spans if s.kind == "server"}
+    below = [s for s in spans if s.kind == "client" and s.parent]
+    assert {s.rule for s in below} <= {"deferred", "only one"}
+    assert all(s.trace == served[s.parent].trace for s in below)
+
+
+def test_a_trace_that_came_is_kept(rig, server, peer):
+    """The call has left in a trace of its own by then: it points to the request."""
+    take = rig.fresh()
+    hammer(server.port, "/1/slow/%s", 8, 8)
+    take(128, settle=0.5)
+    others = threading.Thread(target=hammer, args=(server.port, "/1/slow/%s", 6, 4))
+    seen = len(peer.heads)
+    others.start()
+    until(lambda: len(peer.heads) > seen + 3, what="other requests")
+    assert ask(server.port, "/1/slow/remote", headers=[("traceparent", f"00-{TRACE}-{PARENT}-01")]).status == 200
+    others.join()
+    spans = take(50, settle=0.5)
+    served = only(spans, kind="server", trace=TRACE)
+    call = only([s for s in spans if s.kind == "client" and s["url.full"].endswith("/remote")], kind="client")
+    assert (served.parent, call.parent, call.rule) == (PARENT, None, "deferred")
+    assert [(link["trace_id"], link["span_id"]) for link in call.links] == [(served.trace, served.id)]
+
+
+def test_calls_after_the_answer_are_nobody_s(rig, server):
+    take = rig.fresh()
+    hammer(server.port, "/1/slow/%s", 8, 8)
+    take(128, settle=0.5)
+    hammer(server.port, "/after/slow/%s", 8, 8)
+    spans = take(128, settle=3)
+    assert accuracy(spans) == (0, 0, 64)
+
+
+def test_what_is_held_is_delivered_at_the_end(rig, server, peer):
+    """Calls whose workers are not at their answers yet."""
+    take = rig.fresh()
+    waiting = [Wire(server.port) for _ in range(2)]
+    for n, wire in enumerate(waiting):
+        wire.send(f"GET /2/slow/{n} HTTP/1.1\r\nHost: h\r\n\r\n".encode())
+    until(lambda: len(peer.heads) == 4, what="second calls")
+    assert ask(server.port, "/exit").status == 200
+    spans = take(7)
+    assert len([s for s in spans if s.kind == "client" and s.code == 200]) >= 2
+    assert all(s.parent is None for s in spans)
