@@ -9,6 +9,8 @@ import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+from stillness import late
+
 
 # --- protobuf, as it comes over the wire ---
 
@@ -141,8 +143,9 @@ class Answer:
 
 
 class Request:
-    def __init__(self, path, headers, body, when):
-        self.path, self.headers, self.body, self.when = path, headers, body, when
+    def __init__(self, path, headers, body):
+        self.path, self.headers, self.body = path, headers, body
+        self.when, self.late = time.monotonic(), late()
 
 
 class Collector:
@@ -184,7 +187,7 @@ class Collector:
     def serve(self, h):
         body = h.rfile.read(int(h.headers["Content-Length"]))
         with self.lock:
-            self.requests.append(Request(h.path, h.headers, body, time.monotonic()))
+            self.requests.append(Request(h.path, h.headers, body))
             answer = self.answers.pop(0) if self.answers else self.always
         time.sleep(answer.delay)
         if answer.cut or answer.raw is not None:
@@ -205,6 +208,11 @@ class Collector:
         h.send_header("Content-Length", str(len(answer.body)))
         h.end_headers()
         h.wfile.write(answer.body)
+
+    def between(self, i, k):
+        """Seconds from request i to request k, without those in which the machine stood still."""
+        a, b = self.requests[i], self.requests[k]
+        return b.when - a.when - (b.late - a.late)
 
     def url(self, host="127.0.0.1", scheme="http"):
         return f"{scheme}://{host}:{self.port}"

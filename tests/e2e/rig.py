@@ -4,6 +4,9 @@ Nothing in here is under the preload but what Rig.start and Rig.run start traced
 ports the kernel chose; every process is stopped by its id.
 """
 
+import collections
+import contextlib
+import errno
 import json
 import os
 import re
@@ -46,21 +49,38 @@ def environment(**more):
     return {k: v for k, v in env.items() if more.get(k, "") is not None}
 
 
-def free_port(family=socket.AF_INET):
-    with socket.socket(family) as s:
-        s.bind(("::1" if family == socket.AF_INET6 else "127.0.0.1", 0))
-        return s.getsockname()[1]
+_held = collections.deque(maxlen=100)
+
+
+def free_port():
+    """A port at which nobody listens, of both families. It stays ours to give for a while: the kernel offers it to
+    nobody else, and a server that sets SO_REUSEADDR, as servers do, can listen there."""
+    while True:
+        held = [socket.socket(family) for family in (socket.AF_INET, socket.AF_INET6)]
+        for one in held:
+            one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        held[0].bind(("127.0.0.1", 0))
+        port = held[0].getsockname()[1]
+        try:
+            held[1].bind(("::1", port))
+        except OSError as error:
+            if error.errno == errno.EADDRINUSE:
+                continue
+        _held.append(held)
+        return port
 
 
 def until(condition, seconds=10, what="the condition"):
-    """Waits until condition() is true and returns its value."""
-    deadline = time.monotonic() + seconds
+    """Waits until condition() is true and returns its value. Time in which the machine stood still does not count."""
+    last, spent = time.monotonic(), 0
     while True:
         value = condition()
         if value:
             return value
-        assert time.monotonic() < deadline, f"{what} did not come about within {seconds} s"
+        assert spent < seconds, f"{what} did not come about within {seconds} s"
         time.sleep(0.01)
+        last, before = time.monotonic(), last
+        spent += min(last - before, 0.1)
 
 
 # --- spans ---
@@ -140,9 +160,8 @@ class Collector:
 
     def take(self, count, seconds=10, settle=0.2):
         """Exactly `count` spans since the last take, in the order they began; more or less is a failure."""
-        deadline = time.monotonic() + seconds
-        while len(self.new()) < count and time.monotonic() < deadline:
-            time.sleep(0.01)
+        with contextlib.suppress(AssertionError):
+            until(lambda: len(self.new()) >= count, seconds)
         time.sleep(settle)
         spans = sorted(self.new(), key=lambda s: s.start)
         self.seen += len(spans)
@@ -178,7 +197,7 @@ class Program:
     def output(self):
         return self.log.read_text(errors="replace")
 
-    def find(self, pattern, seconds=10):
+    def find(self, pattern, seconds=30):
         """Waits for a line in its output; returns the match."""
 
         def look():
