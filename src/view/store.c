@@ -225,6 +225,7 @@ static struct at_stored_span *keep_span(const struct at_store *store, struct at_
 	to->http_status =
 		keep_attribute(trace, &from->attributes, AT_STR("http.response.status_code"));
 	to->error_type = keep_attribute(trace, &from->attributes, AT_STR("error.type"));
+	to->rule = keep_attribute(trace, &from->attributes, AT_STR("autotrace.link.rule"));
 	if (store->config.keep_attributes)
 		keep_attributes(trace, to, &from->attributes);
 	if (store->config.keep_links)

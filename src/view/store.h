@@ -32,6 +32,7 @@ struct at_stored_span {
 	struct at_str message;             /* status message */
 	struct at_str http_status;         /* http.response.status_code, decimal; may be empty */
 	struct at_str error_type;          /* error.type; may be empty */
+	struct at_str rule;                /* autotrace.link.rule; may be empty */
 	struct at_stored_pair *attributes; /* n_attributes of them, when asked for */
 	size_t n_attributes;
 	struct at_stored_pair *links; /* n_links of them ("trace id/span id", attributes) */

@@ -42,7 +42,9 @@ bool at_viewer_start(struct at_viewer *viewer, const struct at_options *options)
 
 	*viewer = (struct at_viewer){.options = options,
 				     .drawing = !options->quiet && !json_to_stdout,
-				     .how = {.pid = options->pid, .max_lines = options->max_lines},
+				     .how = {.pid = options->pid,
+					     .rules = options->rules,
+					     .max_lines = options->max_lines},
 				     .out = stdout,
 				     .words = json_to_stdout ? stderr : stdout};
 	at_idset_init(&viewer->traces);

@@ -14,6 +14,7 @@
 	16 /* levels drawn with lines of their own; deeper ones stay in the last column */
 #define SERVICE_MAX 24
 #define NOTE_MAX    32
+#define RULE_MAX    12
 #define BAR_MIN     10
 #define DURATION    9
 #define MARGIN      2
@@ -68,6 +69,7 @@ struct drawing {
 	size_t service;         /* columns of the service's name */
 	size_t label;           /* columns of tree, arrow and name */
 	size_t bar;             /* columns of the bar, 0: none */
+	size_t rule;            /* columns of the parent's rule, 0: none */
 	size_t note;            /* columns of the status */
 	bool open[DEPTH_SHOWN]; /* levels at which a sibling is still to come */
 };
@@ -123,6 +125,7 @@ static size_t larger(size_t a, size_t b)
 static void lay_out(struct drawing *d)
 {
 	char service[AT_CAPTION_SERVICE], note[AT_CAPTION_NOTE];
+	size_t part = d->screen->columns / (d->config->rules ? 6 : 5);
 	size_t fixed, free_columns;
 
 	for (size_t i = 0; i < d->shown; i++) {
@@ -134,10 +137,14 @@ static void lay_out(struct drawing *d)
 		d->service = larger(d->service,
 				    width(d, at_caption_service(service, span, d->config->pid)));
 		d->note = larger(d->note, width(d, at_caption_note(note, span)));
+		if (d->config->rules)
+			d->rule = larger(d->rule, width(d, span->rule));
 	}
-	d->service = smaller(d->service, smaller(SERVICE_MAX, d->screen->columns / 5));
-	d->note = smaller(d->note, smaller(NOTE_MAX, d->screen->columns / 5));
-	fixed = MARGIN + d->service + 2 + 2 + DURATION + (d->note ? 2 + d->note : 0);
+	d->service = smaller(d->service, smaller(SERVICE_MAX, part));
+	d->note = smaller(d->note, smaller(NOTE_MAX, part));
+	d->rule = smaller(d->rule, smaller(RULE_MAX, part));
+	fixed = MARGIN + d->service + 2 + 2 + DURATION + (d->note ? 2 + d->note : 0) +
+		(d->rule ? 2 + d->rule : 0);
 	free_columns = d->screen->columns > fixed ? d->screen->columns - fixed : 1;
 	if (free_columns < 2 * BAR_MIN) {
 		d->label = smaller(d->label, free_columns);
@@ -310,6 +317,14 @@ static void draw_row(struct drawing *d, const struct at_tree_row *row)
 	at_caption_duration(duration, row->span->end - row->span->start, d->screen->ascii);
 	pad(d, width(d, at_str_c(duration)), DURATION);
 	fputs(duration, d->out);
+	if (d->rule && (row->span->rule.n || note.n)) {
+		pad(d, 0, 2);
+		colour(d, DIM, AT_STR_NONE);
+		size_t used = print(d, row->span->rule, d->rule);
+		colour(d, PLAIN, AT_STR_NONE);
+		if (note.n)
+			pad(d, used, d->rule);
+	}
 	if (note.n && d->note) {
 		pad(d, 0, 2);
 		colour(d, row->span->status == 2 ? RED : PLAIN, AT_STR_NONE);

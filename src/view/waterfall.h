@@ -19,6 +19,7 @@
 /* What to draw; set once. */
 struct at_waterfall_config {
 	bool pid;         /* the process id behind the service's name */
+	bool rules;       /* by which rule the parent was found, where the span says it */
 	size_t max_lines; /* spans drawn of one trace; of the others only the number */
 };
 

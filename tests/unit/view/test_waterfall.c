@@ -40,10 +40,13 @@ static void add(struct at_view_span span)
 	at_store_add(&store, &span, 1);
 }
 
+static bool rules; /* --rules */
+
 static const char *draw(size_t columns, bool ascii, bool colour, bool pid, size_t max_lines)
 {
 	const struct at_screen screen = {.columns = columns, .ascii = ascii, .colour = colour};
-	const struct at_waterfall_config config = {.pid = pid, .max_lines = max_lines};
+	const struct at_waterfall_config config = {
+		.pid = pid, .rules = rules, .max_lines = max_lines};
 	size_t n;
 	FILE *out = open_memstream(&drawing, &n);
 
@@ -67,6 +70,28 @@ static void add_shop(void)
 	add(sample_span(1, 0, "edge", "GET /", 2, 0, 100));
 	add(sample_span(4, 2, "shop", "work", 1, 62.5, 65));
 	add(sample_span(5, 99, "lost", "POST /", 2, 99.5, 99.6));
+}
+
+static void the_rules_of_parents(void **state)
+{
+	static struct at_member said[2] = {
+		{AT_STR("http.response.status_code"), {.type = AT_VALUE_INT, .integer = 200}},
+		{AT_STR("autotrace.link.rule"),
+		 {.type = AT_VALUE_STRING, .text = AT_STR("deferred")}},
+	};
+	struct at_view_span call = sample_span(2, 1, "edge", "GET", 3, 10, 90);
+
+	(void)state;
+	call.attributes = (struct at_attributes){.at = said, .n = 2};
+	add(sample_span(1, 0, "edge", "GET /", 2, 0, 100));
+	add(call);
+	rules = true;
+	const char *drawn = strchr(draw(60, true, false, false, 100), '\n') + 1;
+	rules = false;
+	assert_string_equal(drawn, "  edge  < GET /   ================  100.00 ms\n"
+				   "  edge  `- > GET    =============    80.00 ms  deferred  200\n"
+				   "               http.response.status_code = 200\n"
+				   "               autotrace.link.rule = deferred\n\n");
 }
 
 static void a_trace_in_utf8(void **state)
@@ -143,6 +168,9 @@ static void colours_only_when_told(void **state)
 
 static void every_row_fits_every_width(void **state)
 {
+	static struct at_member rule = {
+		AT_STR("autotrace.link.rule"),
+		{.type = AT_VALUE_STRING, .text = AT_STR("a rule with a very long name")}};
 	struct at_view_span span = sample_span(100, 1, "日本語のとても長いサービス名",
 					       "とても長い名前のスパン/日本語", 2, 1, 2);
 
@@ -153,8 +181,10 @@ static void every_row_fits_every_width(void **state)
 				i, i + 1));
 	span.status = 2;
 	span.status_message = AT_STR("a message that is far too long to be shown beside the bar");
+	span.attributes = (struct at_attributes){.at = &rule, .n = 1};
 	add(span);
 	for (size_t columns = 40; columns < 300; columns += 7) {
+		rules = columns % 4 < 2;
 		struct at_str rest = at_str_c(draw(columns, columns % 2, false, columns % 3, 100));
 
 		at_str_cut(&rest, '\n');
@@ -167,6 +197,7 @@ static void every_row_fits_every_width(void **state)
 		free(drawing);
 		drawing = NULL;
 	}
+	rules = false;
 }
 
 static void an_instant_has_a_bar_too(void **state)
@@ -233,10 +264,15 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
-		TEST(a_trace_in_utf8),          TEST(a_trace_in_ascii_with_pids),
-		TEST(lines_are_bounded),        TEST(foreign_escapes_do_not_reach_the_terminal),
-		TEST(colours_only_when_told),   TEST(every_row_fits_every_width),
-		TEST(an_instant_has_a_bar_too), cmocka_unit_test(durations_for_people),
+		TEST(a_trace_in_utf8),
+		TEST(a_trace_in_ascii_with_pids),
+		TEST(the_rules_of_parents),
+		TEST(lines_are_bounded),
+		TEST(foreign_escapes_do_not_reach_the_terminal),
+		TEST(colours_only_when_told),
+		TEST(every_row_fits_every_width),
+		TEST(an_instant_has_a_bar_too),
+		cmocka_unit_test(durations_for_people),
 		cmocka_unit_test(outcomes),
 	};
 
