@@ -8,6 +8,7 @@ from rig import BUILD, Wire, ask, only, until
 from test_programs_python import accuracy, answer, hammer
 
 HANDED = BUILD / "tests" / "programs" / "handed"
+PASSED = BUILD / "tests" / "programs" / "passed"
 TRACE, PARENT = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
 
 
@@ -73,3 +74,22 @@ def test_what_is_held_is_delivered_at_the_end(rig, server, peer):
     spans = take(7)
     assert len([s for s in spans if s.kind == "client" and s.code == 200]) >= 2
     assert all(s.parent is None for s in spans)
+
+
+# --- connections that one accepts and another serves ---
+
+
+@pytest.mark.parametrize("how", ["threads", "requests", "processes"])
+def test_connections_change_hands(rig, peer, how):
+    """The thread or process that reads a request has it, whoever accepted the connection."""
+    server = rig.start([PASSED, peer.port, how], "passed")
+    port = int(server.find(r"listening on (\d+)")[1])
+    take = rig.fresh()
+    hammer(port, "/slow/%s", 4, 8)
+    spans = take(64, settle=0.5)
+    assert accuracy(spans) == (32, 0, 0)
+    assert {s.rule for s in spans if s.kind == "client"} == {"thread"}
+    assert {(s.code, s.error) for s in spans} == {(200, None)}
+    servers = [s for s in spans if s.kind == "server"]
+    assert all(s["client.address"] == "127.0.0.1" for s in servers)
+    assert (len({s.pid for s in servers}) > 1) == (how == "processes")
