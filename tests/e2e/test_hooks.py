@@ -65,16 +65,16 @@ def difference(plain, ours):
     return "\n".join([*text, *ends])
 
 
-def compare(row, **settings):
+def compare(*row, **settings):
     """Runs a test both ways at the same time. What is seen once in three times is the machine's mood, and printed."""
     for _ in range(3):
-        alone, ours = begin([HOOKS, row]), begin([HOOKS, row], LIBRARY, **settings)
+        alone, ours = begin([HOOKS, *row]), begin([HOOKS, *row], LIBRARY, **settings)
         plain, ours = result_of(alone), result_of(ours)
         found = difference(plain, ours)
         if plain[0] != 0 or not plain[1] or plain[2]:
             found = f"it fails alone: {plain[0]} {plain[2][:2000]}"
         if not found:
-            return
+            return ours[1]
         print(found)
     pytest.fail(found)
 
@@ -103,13 +103,31 @@ def key(span):
     return f"{span.kind} {path} {span.code or 0} {span.error or '-'} {parent}"
 
 
+def announced(out):
+    return sorted(re.findall(r"^(?:server|client) .*", out, re.M))
+
+
 def observe(row, endpoint):
     """Plays the row's scene; returns the spans it says must arrive."""
     settings = {"OTEL_EXPORTER_OTLP_ENDPOINT": endpoint, "OTEL_BSP_SCHEDULE_DELAY": 60000}
     settings |= {"OTEL_SERVICE_NAME": f"hook.{row}", "AUTOTRACE_EXIT_TIMEOUT": 5000}
     code, out, err = run([HOOKS, "span", row], LIBRARY, HOOKS_TRACED=1, **settings)
     assert (code, err) == (0, ""), (row, code, err)
-    return sorted(re.findall(r"^(?:server|client) .*", out, re.M))
+    return announced(out)
+
+
+def missed(collector, wanted, service):
+    """Of each row of `wanted`, what came for service.row in place of it."""
+    came = {}
+
+    def whole():
+        spans = [s for s in collector.all() if s.service.startswith(f"{service}.")]
+        came.update({row: sorted(key(s) for s in spans if s.service == f"{service}.{row}") for row in wanted})
+        return all(len(came[row]) >= len(wanted[row]) for row in wanted)
+
+    with contextlib.suppress(AssertionError):
+        until(whole, 5)
+    return [f"{row}: {came[row]}, not {wanted[row]}" for row in wanted if came[row] != wanted[row]]
 
 
 def test_each_hook_observes(collector):
@@ -117,16 +135,23 @@ def test_each_hook_observes(collector):
     with ThreadPoolExecutor(4) as pool:
         wanted = dict(zip(rows(), pool.map(observe, rows(), itertools.repeat(collector.endpoint)), strict=True))
     assert all(wanted.values())
-    came = {row: [] for row in wanted}
+    different = missed(collector, wanted, "hook")
+    assert not different, "\n".join(different)
 
-    def whole():
-        spans = [s for s in collector.all() if s.service.startswith("hook.")]
-        came.update({row: sorted(key(s) for s in spans if s.service == f"hook.{row}") for row in wanted})
-        return all(len(came[row]) >= len(wanted[row]) for row in wanted)
 
-    with contextlib.suppress(AssertionError):
-        until(whole, 5)
-    different = [f"{row}: {came[row]}, not {wanted[row]}" for row in wanted if came[row] != wanted[row]]
+def cancel(row, endpoint):
+    settings = {"OTEL_EXPORTER_OTLP_ENDPOINT": endpoint, "OTEL_BSP_SCHEDULE_DELAY": 60000, "HOOKS_TRACED": 1}
+    settings |= {"OTEL_SERVICE_NAME": f"cancel.{row}", "AUTOTRACE_EXIT_TIMEOUT": 5000}
+    return announced(compare("cancel", row, **settings))
+
+
+def test_cancelled_in_each_call(collector):
+    """A thread ends there or goes on as it does without us, cleans up once, and leaves no lock of ours behind: others
+    use what it had in hand, and are traced."""
+    with ThreadPoolExecutor(4) as pool:
+        wanted = dict(zip(rows(), pool.map(cancel, rows(), itertools.repeat(collector.endpoint)), strict=True))
+    assert all(wanted.values())
+    different = missed(collector, wanted, "cancel")
     assert not different, "\n".join(different)
 
 

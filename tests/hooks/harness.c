@@ -201,7 +201,7 @@ void pause_ms(int ms)
 	RAW(SYS_nanosleep, &t, 0);
 }
 
-void in_child(const char *what, void (*fn)(void *arg), void *arg)
+int in_child(const char *what, void (*fn)(void *arg), void *arg)
 {
 	int status = -1;
 	fflush(stdout);
@@ -216,6 +216,7 @@ void in_child(const char *what, void (*fn)(void *arg), void *arg)
 	must(waitpid(child, &status, 0) == child, "waitpid");
 	say("%s ends with %s %d", what, WIFSIGNALED(status) ? "signal" : "code",
 	    WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
+	return WIFSIGNALED(status) ? -1 : WEXITSTATUS(status);
 }
 
 /* ---- connections ---- */

@@ -75,8 +75,9 @@ extern volatile int pipes;
 /* Waits until poll's events are there, at most 5 s. */
 void until(int fd, short events);
 void pause_ms(int ms);
-/* Runs fn in a child and tells its wait status; what it writes to stderr goes to /dev/null. */
-void in_child(const char *what, void (*fn)(void *arg), void *arg);
+/* Runs fn in a child and tells its wait status; what it writes to stderr goes to /dev/null.
+ * Returns its exit code; -1: a signal ended it. */
+int in_child(const char *what, void (*fn)(void *arg), void *arg);
 
 /* ---- connections ---- */
 
