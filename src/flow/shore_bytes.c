@@ -12,6 +12,7 @@
 #include "flow/inject.h"
 #include "flow/shore.h"
 #include "flow/talk.h"
+#include "libc/floor.h"
 #include "libc/sys.h"
 
 /* Errors that say nothing about the connection. */
@@ -134,8 +135,6 @@ static bool can_read(struct outgoing *o)
 static struct at_edits *plan(int fd, struct outgoing o)
 {
 	int saved = errno;
-	if (answers(fd))
-		return NULL;
 	struct at_edits *edits = NULL;
 	at_thread_enter();
 	struct at_conn *c = at_conn_lock(fd);
@@ -148,19 +147,29 @@ static struct at_edits *plan(int fd, struct outgoing o)
 	return edits;
 }
 
+/* The same for a call that is a cancellation point: what the plan takes out of the talk would be
+ * lost with a thread that ended behind it. */
+static struct at_edits *plan_point(int fd, struct outgoing o)
+{
+	if (answers(fd))
+		return NULL;
+	at_floor_cancel_here();
+	return plan(fd, o);
+}
+
 struct at_edits *at_shore_plan(int fd, const struct iovec *piece)
 {
-	return plan(fd, (struct outgoing){.iov = piece, .count = 1, .own = true});
+	return plan_point(fd, (struct outgoing){.iov = piece, .count = 1, .own = true});
 }
 
 struct at_edits *at_shore_plan_vector(int fd, const struct iovec *iov, size_t count)
 {
-	return plan(fd, (struct outgoing){.iov = iov, .count = count});
+	return plan_point(fd, (struct outgoing){.iov = iov, .count = count});
 }
 
 struct at_edits *at_shore_plan_message(int fd, const struct msghdr *msg)
 {
-	return plan(fd, (struct outgoing){.msg = msg});
+	return plan_point(fd, (struct outgoing){.msg = msg});
 }
 
 ssize_t at_shore_send(int fd, const struct iovec *iov, size_t count, const struct msghdr *base,
@@ -235,11 +244,12 @@ static bool owes(int fd)
 	return tail;
 }
 
-bool at_shore_flush_own(int fd)
+static bool flush_own(int fd)
 {
 	const struct iovec none = {NULL, 0};
-	while (owes(fd)) {
-		struct at_edits *edits = at_shore_plan(fd, &none);
+	const struct outgoing nothing = {.iov = &none, .count = 1, .own = true};
+	do {
+		struct at_edits *edits = plan(fd, nothing);
 		if (!edits)
 			break;
 		if (at_inject_send(fd, &none, 1, NULL, 0, edits) < 0)
@@ -250,6 +260,17 @@ bool at_shore_flush_own(int fd)
 			errno = EAGAIN;
 			return false;
 		}
-	}
+	} while (true);
 	return true;
+}
+
+/* sendfile is no cancellation point, and what is owed must not be lost in one. */
+bool at_shore_flush_own(int fd)
+{
+	if (!owes(fd))
+		return true;
+	int state = at_floor_cancel_off();
+	bool flushed = flush_own(fd);
+	at_floor_cancel_restore(state);
+	return flushed;
 }

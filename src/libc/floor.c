@@ -20,6 +20,8 @@
 
 #pragma weak dlsym
 #pragma weak pthread_key_create
+#pragma weak pthread_testcancel
+#pragma weak pthread_setcancelstate
 
 /* The layout of struct stat that the kernel and the C library share, as __xstat() numbers it. */
 #if defined(__x86_64__)
@@ -52,6 +54,26 @@ int at_floor_fstat(int fd, struct stat *out)
 bool at_floor_has_threads(void)
 {
 	return pthread_key_create != NULL;
+}
+
+void at_floor_cancel_here(void)
+{
+	if (pthread_testcancel)
+		pthread_testcancel();
+}
+
+int at_floor_cancel_off(void)
+{
+	int state = PTHREAD_CANCEL_ENABLE;
+	if (pthread_setcancelstate)
+		pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state);
+	return state;
+}
+
+void at_floor_cancel_restore(int state)
+{
+	if (pthread_setcancelstate)
+		pthread_setcancelstate(state, NULL);
 }
 
 /* The tables of one loaded object. */

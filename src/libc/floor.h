@@ -35,6 +35,12 @@ void *at_floor_vdso(const char *name);
 /* Whether this process has pthread_create() and its kin. If not, the bundle must not be called. */
 bool at_floor_has_threads(void);
 
+/* Where a thread that was cancelled ends (pthread_testcancel); and the same put off until
+ * at_floor_cancel_restore gets what at_floor_cancel_off returned. The calling thread's. */
+void at_floor_cancel_here(void);
+int at_floor_cancel_off(void);
+void at_floor_cancel_restore(int state);
+
 /*
  * stat(2) and its kin. Nobody writes these names in C: calls of stat(), lstat() and fstat() are
  * renamed to them in the object files. Results and errno as stat(2).

@@ -264,6 +264,14 @@ def test_the_kernel_takes_any_number_of_bytes(tmp_path, shim, scenario):
     same_but_for_ours(plain, traced)
 
 
+def test_who_was_to_write_the_rest_is_cancelled(tmp_path, shim):
+    """What is left of our line leaves all the same, with whoever writes next; and sendfile is no cancellation point."""
+    plain, traced = both(tmp_path, "cut_and_cancelled", preload=[shim])
+    assert len(plain.streams) > 120 and "should not be" not in plain.log
+    assert [without(s)[0] for s in traced.streams] == plain.streams
+    assert sum(without(s)[1] for s in traced.streams) > 100
+
+
 @pytest.mark.parametrize("limit", [1, 2, 3, 7, 54, 55, 56, 70, 100])
 def test_every_write_is_short(tmp_path, shim, limit):
     """More heads than a write may change are changed by later ones, since the first writes are short."""

@@ -11,6 +11,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdarg.h>
@@ -631,6 +632,64 @@ static void cuts_and_bytes(void)
 	}
 }
 
+/* What is left to write, and a thread that is cancelled before it writes. */
+struct rest {
+	int fd;
+	int how; /* 0 to 4: by which call */
+	struct iovec iov;
+	int file;
+	bool came_back;
+};
+
+static void *write_cancelled(void *arg)
+{
+	struct rest *r = arg;
+	struct msghdr msg = {.msg_iov = &r->iov, .msg_iovlen = 1};
+	pthread_cancel(pthread_self());
+	if (r->how == 0)
+		write(r->fd, r->iov.iov_base, r->iov.iov_len);
+	else if (r->how == 1)
+		writev(r->fd, &r->iov, 1);
+	else if (r->how == 2)
+		send(r->fd, r->iov.iov_base, r->iov.iov_len, 0);
+	else if (r->how == 3)
+		sendmsg(r->fd, &msg, 0);
+	else
+		sendfile(r->fd, r->file, NULL, r->iov.iov_len);
+	r->came_back = true;
+	return NULL;
+}
+
+/* The kernel takes n bytes; who is to write the others is cancelled; then they are written. But
+ * sendfile is no cancellation point. */
+static void cut_and_cancelled(void)
+{
+	void (*short_writes)(long) = (void (*)(long))dlsym(RTLD_DEFAULT, "short_writes");
+	static char text[] = HEAD("1");
+	if (!short_writes)
+		die("short_writes");
+	for (long n = 1; n < (long)LEN(text) + 72; n++) {
+		pthread_t id;
+		int fd = dial();
+		short_writes(n);
+		ssize_t done = write(fd, text, LEN(text));
+		done = done < 0 && errno == EINTR ? 0 : done; /* as above */
+		struct rest rest = {.fd = fd, .how = (int)(n % 5), .file = memfd_create("rest", 0)};
+		rest.iov = (struct iovec){text + done, LEN(text) - (size_t)done};
+		if (pwrite(rest.file, rest.iov.iov_base, rest.iov.iov_len, 0) < 0 || done < 0 ||
+		    pthread_create(&id, NULL, write_cancelled, &rest) != 0)
+			die("write");
+		pthread_join(id, NULL);
+		close(rest.file);
+		if (rest.came_back != (rest.how == 4))
+			say("as it should not be", n);
+		for (; done < (ssize_t)LEN(text) && !rest.came_back; done++)
+			if (write(fd, text + done, 1) != 1)
+				die("write");
+		finish(fd);
+	}
+}
+
 /* Every write is short, and every third one fails (SHORT_ALWAYS). */
 static void always_short(void)
 {
@@ -736,6 +795,7 @@ static const struct {
 	{"time_limit", time_limit},
 	{"cuts", cuts},
 	{"cuts_and_bytes", cuts_and_bytes},
+	{"cut_and_cancelled", cut_and_cancelled},
 	{"always_short", always_short},
 	{"proxy", proxy},
 };

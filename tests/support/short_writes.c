@@ -2,11 +2,13 @@
  * A library to be preloaded behind the one under test: the kernel of a bad day. short_writes(n)
  * limits the calling thread's next write to a socket to n bytes (0: it fails with EAGAIN); writes
  * after that one are not touched. With SHORT_ALWAYS=n in the environment every write is limited so,
- * and every third one fails with EAGAIN when the socket does not block.
+ * and every third one fails with EAGAIN when the socket does not block. All of them are
+ * cancellation points.
  */
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -27,6 +29,7 @@ static ssize_t limit(int fd)
 	static long always = -2;
 	struct stat st;
 	long n = next;
+	pthread_testcancel();
 	if (always == -2)
 		always = getenv("SHORT_ALWAYS") ? atol(getenv("SHORT_ALWAYS")) : -1;
 	if ((n < 0 && always < 0) || fstat(fd, &st) != 0 || !S_ISSOCK(st.st_mode))
