@@ -255,6 +255,9 @@ check-valgrind: all $(UNIT) $(HELPERS) | $(BUILD)/.deps-test ## unit tests, and 
 	$(Q)UNIT_UNDER="$(VALGRIND)" scripts/run-unit $(filter-out $(addprefix %/,$(NO_VALGRIND)),$(UNIT))
 	$(Q)$(run_e2e) -k valgrind
 
+check-ring: ## the ring under every interleaving of a few threads, as it is and with mistakes put in
+	$(Q)BUILD_DIR=$(abspath $(BUILD)) CC="$(CC)" tests/model/run
+
 fuzz: | $(BUILD)/.deps-check ## run each fuzz target for FUZZ_SECONDS (60)
 	$(Q)$(MAKE) --no-print-directory CC=clang BUILD=$(BUILD)/fuzz SAN=fuzzer-no-link,address,undefined fuzz-run
 fuzz-run: $(FUZZERS)
@@ -321,6 +324,6 @@ help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: all lib core bundle programs test-programs helpers unit e2e hooks test check-asan \
-	check-ubsan check-tsan sanitized check-valgrind fuzz fuzz-run bench bench-record million soak \
+	check-ubsan check-tsan check-ring sanitized check-valgrind fuzz fuzz-run bench bench-record million soak \
 	hazards hazards-quick hazards-record transparency transparency-quick transparency-record causality \
 	causality-quick causality-record demo spool-kill lint install uninstall clean distclean help

@@ -176,6 +176,14 @@ static void suspect(struct at_ring *r, const struct at_thread *t)
 	at_count(places_unknown, 1);
 }
 
+/* The thread may have left just behind the commit. Then the word is there, or it has been wiped
+ * and the consumer is beyond it: it must stay 0 for the next round. */
+static bool is_committed(const struct at_ring *r, uint64_t position)
+{
+	return __atomic_load_n(&header_at(r, position)->word, __ATOMIC_ACQUIRE) != 0 ||
+	       __atomic_load_n(&r->read, __ATOMIC_ACQUIRE) > position;
+}
+
 bool at_ring_abandon(void)
 {
 	struct at_thread *self = &at_thread_self;
@@ -187,7 +195,7 @@ bool at_ring_abandon(void)
 		return offered;
 	if (!self->reserved)
 		suspect(r, self);
-	else if (__atomic_load_n(&r->tail, __ATOMIC_ACQUIRE) > self->place ||
+	else if (is_committed(r, self->place + self->pad) ||
 		 !pass_over(r, self->place, self->pad, self->payload))
 		return false;
 	return true;
@@ -196,12 +204,13 @@ bool at_ring_abandon(void)
 /* What became of a place that may have been abandoned; false: nobody knows yet. */
 static bool clear_up(struct at_ring *r, const struct at_ring_suspect *s, bool stuck)
 {
-	if (r->read > s->place) {
+	uint64_t read = __atomic_load_n(&r->read, __ATOMIC_RELAXED);
+	if (read > s->place) {
 		__atomic_sub_fetch(&r->count, 1, __ATOMIC_RELAXED);
 		return true;
 	}
 	bool taken = header_at(r, s->place)->payload || header_at(r, s->place + s->pad)->payload;
-	return stuck && r->read == s->place && !taken && pass_over(r, s->place, s->pad, s->payload);
+	return stuck && read == s->place && !taken && pass_over(r, s->place, s->pad, s->payload);
 }
 
 void at_ring_unstick(struct at_ring *r, bool stuck)
@@ -244,32 +253,36 @@ const void *at_ring_peek(struct at_ring *r, size_t *ret_n)
 {
 	while (!r->broken) {
 		/* At read == head there is nothing; the word there is 0 by the zeroing rule. */
-		struct at_ring_header *h = header_at(r, r->read);
+		uint64_t read = __atomic_load_n(&r->read, __ATOMIC_RELAXED);
+		struct at_ring_header *h = header_at(r, read);
 		uint64_t head = __atomic_load_n(&r->head, __ATOMIC_ACQUIRE);
-		if (r->read == head)
+		if (read == head)
 			return NULL;
 		uint32_t word = __atomic_load_n(&h->word, __ATOMIC_ACQUIRE);
-		if (word == 0 || !is_sound(r, word, r->read, head))
+		if (word == 0 || !is_sound(r, word, read, head))
 			return NULL;
 		r->peeked = word & LENGTH;
 		*ret_n = r->peeked;
 		if (!(word & PAD))
 			return h + 1;
 		r->gone += (word & AT_RING_GONE) != 0;
-		r->read += at_ring_bytes(r->peeked);
+		at_ring_pass(r);
 	}
 	return NULL;
 }
 
+/* Producers that were torn out see this before what is passed is wiped. */
 void at_ring_pass(struct at_ring *r)
 {
-	r->read += at_ring_bytes(r->peeked);
+	uint64_t read = __atomic_load_n(&r->read, __ATOMIC_RELAXED);
+	__atomic_store_n(&r->read, read + at_ring_bytes(r->peeked), __ATOMIC_RELEASE);
+	__atomic_thread_fence(__ATOMIC_RELEASE);
 }
 
 uint32_t at_ring_wipe(struct at_ring *r, uint64_t position)
 {
 	uint32_t records = 0;
-	for (uint64_t tail = r->tail; tail < position;) {
+	for (uint64_t tail = __atomic_load_n(&r->tail, __ATOMIC_RELAXED); tail < position;) {
 		struct at_ring_header *h = header_at(r, tail);
 		uint32_t word = __atomic_load_n(&h->word, __ATOMIC_RELAXED);
 		if (!is_sound(r, word, tail, position))

@@ -29,7 +29,7 @@ struct at_ring {
 	uint64_t head; /* next byte to reserve (producers, compare-and-swap) */
 	char pad1[56];
 	uint64_t tail;   /* first byte not yet released (consumer stores, producers load) */
-	uint64_t read;   /* next byte to read: tail, or ahead of it (consumer) */
+	uint64_t read;   /* next byte to read: tail, or ahead of it (consumer stores) */
 	uint32_t count;  /* committed or being written, not yet released */
 	uint32_t peeked; /* payload bytes of the record the consumer looks at */
 	uint32_t gone;   /* abandoned records that at_ring_peek went over since it was last 0 */
