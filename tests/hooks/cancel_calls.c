@@ -263,6 +263,10 @@ static long make_vfork(struct cancel_case *c)
 }
 
 AT_ONCE(pthread_create, pthread_create(&(pthread_t){0}, NULL, idle, NULL))
+CALL(pthread_setcanceltype, pthread_setcanceltype(PTHREAD_CANCEL_DEFERRED, NULL))
+CALL(asynchronous, pthread_setcanceltype(PTHREAD_CANCEL_ASYNCHRONOUS, NULL))
+ROWS(pthread_setcanceltype, {.call = make_pthread_setcanceltype},
+     {.call = make_asynchronous, .point = true})
 AT_ONCE(prctl, prctl(PR_GET_DUMPABLE))
 AT_ONCE(dlopen, dlopen("libm.so.6", RTLD_NOW))
 ROWS(vfork, {.call = make_vfork})
