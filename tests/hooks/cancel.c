@@ -53,6 +53,7 @@ static void *suffer(void *arg)
 	__atomic_store_n(&v->tid, (int)RAW(SYS_gettid, 0), __ATOMIC_RELEASE);
 	v->row->call(v->c);
 	v->came_back = true;
+	pthread_setcanceltype(PTHREAD_CANCEL_DEFERRED, NULL);
 	pthread_setcancelstate(PTHREAD_CANCEL_ENABLE, NULL);
 	pthread_testcancel();
 	pthread_cleanup_pop(0);
