@@ -106,8 +106,9 @@ def test_two_calls_are_siblings(app, peer, take):
 
 def test_threads_inherit(app, peer, take):
     """The first ones show that this program's threads are helpers and no pool."""
-    ask(app.port, f"/threads?url={peer.url}")
-    below(take(5), 4)
+    for _ in range(2):
+        ask(app.port, f"/threads?url={peer.url}")
+        take(5)
     ask(app.port, f"/threads?url={peer.url}")
     _, calls = below(take(5), 4)
     assert {c.rule for c in calls} == {"inherited"}
