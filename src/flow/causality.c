@@ -13,11 +13,15 @@
 
 #include "flow/bridge.h"
 #include "flow/defer.h"
+#include "flow/describe.h"
 
 /* Threads made for a request that must have been its helpers before any thread's call is believed
  * to be its creator's, and how many for each one that stayed. */
 #define HELPED_MIN     4
 #define HELPED_FOR_ONE 8
+
+/* Requests read whole and put off that a thread knows of. */
+#define WAITING_MAX 64
 
 /* What a thread is working on. */
 struct worker {
@@ -26,6 +30,10 @@ struct worker {
 	bool looped;           /* this thread multiplexes connections */
 	bool touched;          /* it has done something for the current one since it took it up */
 	bool defers;           /* it took up another before: several are waiting to be worked on */
+	bool spilled;          /* more are waiting than find a place */
+	uint32_t waiting;      /* how many are in put_off */
+	struct at_ref
+		put_off[WAITING_MAX]; /* read whole, and left without anything done for them */
 };
 
 static __thread struct worker worker __attribute__((tls_model("initial-exec")));
@@ -42,10 +50,36 @@ static bool is_same(struct at_ref a, struct at_ref b)
 	return a.exchange == b.exchange && a.generation == b.generation;
 }
 
+static void forget_answered(void)
+{
+	uint32_t n = 0;
+	for (uint32_t i = 0; i < worker.waiting; i++)
+		if (at_exchange_valid(worker.put_off[i]))
+			worker.put_off[n++] = worker.put_off[i];
+	worker.waiting = n;
+	worker.spilled = worker.spilled && n;
+}
+
+/* Leaves the current request, which may be come back to. True when nothing was done for it. */
+static bool put_off(void)
+{
+	if (!is_waiting())
+		return false;
+	if (worker.waiting && is_same(worker.put_off[worker.waiting - 1], worker.current))
+		return true;
+	if (worker.waiting == WAITING_MAX)
+		forget_answered();
+	if (worker.waiting < WAITING_MAX)
+		worker.put_off[worker.waiting++] = worker.current;
+	else
+		worker.spilled = true;
+	return true;
+}
+
 static void take_up(struct at_ref r, enum at_rule rule)
 {
 	if (!is_same(r, worker.current)) {
-		worker.defers = worker.defers || is_waiting();
+		worker.defers = put_off() || worker.defers;
 		worker.touched = false;
 	}
 	worker.current = r;
@@ -62,6 +96,25 @@ void at_causality_touch(const struct at_exchange *x)
 {
 	if (x && worker.current.exchange == x)
 		worker.touched = true;
+}
+
+/* Two alike cannot be told apart. */
+struct at_ref at_causality_repeated(const struct at_message *m)
+{
+	struct at_ref found = {0};
+	if (!worker.looped || at_bridge_is_on())
+		return found;
+	put_off();
+	forget_answered();
+	for (uint32_t i = 0; i < worker.waiting; i++) {
+		struct at_ref r = worker.put_off[i];
+		if (!at_describe_same(r.exchange, m) || is_same(r, found))
+			continue;
+		if (found.exchange || worker.spilled)
+			return (struct at_ref){0};
+		found = r;
+	}
+	return found;
 }
 
 void at_causality_orphan(struct at_exchange *call)
@@ -104,7 +157,7 @@ void at_causality_resume(const struct at_exchange *call)
 
 void at_causality_wait(bool several, bool waits)
 {
-	worker.defers = !waits && (worker.defers || is_waiting());
+	worker.defers = (put_off() || worker.defers) && !waits;
 	worker.current = (struct at_ref){0};
 	at_bridge_event_over();
 	at_defer_left();

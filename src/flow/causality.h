@@ -8,6 +8,7 @@
 
 #include "conn/conn.h"
 #include "flow/exchange.h"
+#include "wire/message.h"
 
 /* What a connection says about who makes a call over it. */
 struct at_claim {
@@ -26,6 +27,10 @@ void at_causality_resume(const struct at_exchange *call);
 /* The thread did something for this request (wrote to its client, connected or called for it): it
  * works on events as it reads them. NULL is welcome. */
 void at_causality_touch(const struct at_exchange *x);
+
+/* The one request that this thread has read and put off, and that the call repeats: same method,
+ * target, host and user agent. None when there are several. */
+struct at_ref at_causality_repeated(const struct at_message *m);
 
 /* A call about to be made has no parent that could be told now: gives it its identity. */
 void at_causality_orphan(struct at_exchange *call);

@@ -99,13 +99,19 @@ static void adopt_environment(struct at_exchange *x)
 }
 
 /* By a rule that can be named, or as a root. `known`: the parent that a header names. */
-static void find_parent(struct at_exchange *x, struct at_ref known, struct at_claim claim)
+static void find_parent(struct at_exchange *x, struct at_ref known, struct at_claim claim,
+			const struct at_message *m)
 {
 	struct at_context parent;
 	enum at_rule rule = AT_RULE_HEADER;
 	struct at_ref by = known;
 	if (!by.exchange)
 		by = at_causality_parent(claim, &rule, &x->epoch);
+	if (!claim.told && (!by.exchange || rule == AT_RULE_ONLY_ONE)) {
+		struct at_ref repeated = at_causality_repeated(m);
+		rule = repeated.exchange ? AT_RULE_REPEATED : rule;
+		by = repeated.exchange ? repeated : by;
+	}
 	if (at_exchange_identity(by, &parent)) {
 		at_exchange_adopt(x, &parent, false);
 		at_exchange_carried(by, &x->carried, &x->state_len);
@@ -127,7 +133,7 @@ static void identify(struct at_talk *t, struct at_exchange *x, const struct at_m
 		at_count(calls_silent, 1);
 	at_describe_method(x, m->method);
 	if (!x->silent) {
-		find_parent(x, known, at_causality_claim(t->conn));
+		find_parent(x, known, at_causality_claim(t->conn), m);
 		if (x->recording)
 			at_describe_client(x, m, at_conn_peer(t->fd, t->conn));
 	}

@@ -186,6 +186,45 @@ void at_describe_server(struct at_exchange *x, const struct at_message *m,
 	put_captured(x, m, captures, AT_STR("http.request.header."));
 }
 
+/* A text attribute of those collected, empty when there is none. */
+static struct at_str text_of(const struct at_attrs *a, enum at_key key)
+{
+	const char *p = a->p;
+	uint32_t n = a->n;
+	for (uint32_t at = 0; n - at >= sizeof(struct at_record_attr);) {
+		struct at_record_attr one;
+		memcpy(&one, p + at, sizeof(one));
+		at += sizeof(one);
+		if (one.key_len > n - at || one.len > n - at - one.key_len)
+			break;
+		if (one.key == key && one.type == AT_ATTR_STRING)
+			return at_str(p + at + one.key_len, one.len);
+		at += one.key_len + one.len;
+	}
+	return AT_STR_NONE;
+}
+
+bool at_describe_same(const struct at_exchange *x, const struct at_message *m)
+{
+	struct at_target target = at_target_parse(m->target);
+	struct {
+		enum at_key key;
+		struct at_str value;
+	} alike[] = {
+		{AT_KEY_url_path, target.path},
+		{AT_KEY_url_query, target.query},
+		{AT_KEY_server_address, at_target_origin(m).authority.host},
+		{AT_KEY_user_agent_original, m->field[AT_FIELD_user_agent].value},
+	};
+	struct at_attrs has = x->attrs;
+	if (!target.path.n || !at_str_eq(at_str(x->method_name, x->method_len), m->method))
+		return false;
+	for (size_t i = 0; i < sizeof(alike) / sizeof(alike[0]); i++)
+		if (!at_str_eq(text_of(&has, alike[i].key), alike[i].value))
+			return false;
+	return true;
+}
+
 /* url.full: the target when it is a whole URL, else put together with the authority. */
 static void put_url(struct at_exchange *x, const struct at_message *m, struct at_str authority)
 {
@@ -273,9 +312,9 @@ static void put_sizes(struct at_exchange *x)
 struct at_str at_describe_rule(const struct at_exchange *x)
 {
 	static const struct at_str names[AT_RULES] = {
-		AT_STR("none"),     AT_STR("header"),   AT_STR("bridge"),
-		AT_STR("thread"),   AT_STR("loop"),     AT_STR("inherited"),
-		AT_STR("only one"), AT_STR("deferred"), AT_STR("environment"),
+		AT_STR("none"),     AT_STR("header"),      AT_STR("bridge"),    AT_STR("thread"),
+		AT_STR("loop"),     AT_STR("repeated"),    AT_STR("inherited"), AT_STR("only one"),
+		AT_STR("deferred"), AT_STR("environment"),
 	};
 	return x->kind == AT_SPAN_SERVER && x->parent_remote ? AT_STR("remote") : names[x->rule];
 }

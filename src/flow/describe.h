@@ -23,6 +23,10 @@ void at_describe_server(struct at_exchange *x, const struct at_message *m,
 void at_describe_client(struct at_exchange *x, const struct at_message *m,
 			const struct at_endpoint *peer);
 
+/* Whether a call with this head repeats the request x, which is recording: method, target, host and
+ * user agent. x may end meanwhile. */
+bool at_describe_same(const struct at_exchange *x, const struct at_message *m);
+
 /* The head of the final response. */
 void at_describe_response(struct at_exchange *x, const struct at_message *m);
 

@@ -142,6 +142,7 @@ static void count_rule(const struct at_exchange *x)
 		[AT_RULE_BRIDGE] = AT_COUNT_links_bridge,
 		[AT_RULE_THREAD] = AT_COUNT_links_thread,
 		[AT_RULE_LOOP] = AT_COUNT_links_loop,
+		[AT_RULE_REPEATED] = AT_COUNT_links_repeated,
 		[AT_RULE_INHERITED] = AT_COUNT_links_inherited,
 		[AT_RULE_ONLY_ONE] = AT_COUNT_links_only_one,
 		[AT_RULE_DEFERRED] = AT_COUNT_links_deferred,

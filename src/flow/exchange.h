@@ -25,6 +25,7 @@ enum at_rule {
 	AT_RULE_BRIDGE,    /* the runtime said so */
 	AT_RULE_THREAD,    /* made by the thread that read the request and has not answered it */
 	AT_RULE_LOOP,      /* the event being served, or the request that owns the connection */
+	AT_RULE_REPEATED,  /* in a loop, it is the same request as exactly one that was put off */
 	AT_RULE_INHERITED, /* the thread was created while its creator served the request */
 	AT_RULE_ONLY_ONE,  /* no other request was open in the process during the whole call */
 	AT_RULE_DEFERRED,  /* its thread answered that request next, which was open all along */

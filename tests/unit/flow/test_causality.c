@@ -271,6 +271,49 @@ static void a_deferred_call_is_linked_where_traces_cannot_be_joined(void **state
 	assert_int_equal(served->link_count, 0);
 }
 
+/* ---- repeated ---- */
+
+/* A loop that reads all there is before it works on any of it, as HAProxy does. */
+static void a_loop_passes_on_what_it_has_read(void **state)
+{
+	int peer[4], in[4], out[4], out_peer[4];
+	static const char *const text[4] = {
+		"GET /a?x=1 HTTP/1.1\r\nHost: h\r\nUser-Agent: u\r\n\r\n",
+		"GET /b HTTP/1.1\r\nHost: h\r\n\r\n",
+		"GET /twin HTTP/1.1\r\nHost: h\r\n\r\n",
+		"GET /twin HTTP/1.1\r\nHost: h\r\n\r\n",
+	};
+	(void)state;
+	for (int i = 0; i < 4; i++) {
+		in[i] = served(&peer[i]);
+		out[i] = called(&out_peer[i]);
+	}
+	at_shore_wait(true);
+	for (int i = 0; i < 4; i++)
+		comes(peer[i], in[i], text[i]);
+	at_shore_wait(false);
+	goes(out[1], text[1]);
+	goes(out[0], text[0]);
+	goes(out[3], text[3]);
+	goes(out[2], "GET /b HTTP/1.1\r\nHost: h\r\nUser-Agent: checker\r\n\r\n");
+	for (int i = 0; i < 4; i++)
+		comes(out_peer[i], out[i], answer);
+	assert_true(is_root(span_with("url.full", "http://h/twin")));
+	struct at_span *check = span_with("user_agent.original", "checker");
+	assert_true(is_root(check));
+	for (int i = 0; i < 4; i++)
+		goes(in[i], answer);
+	struct at_span *call = span_with("url.full", "http://h/a?x=1");
+	assert_true(is_child(call, span_with("url.path", "/a")));
+	assert_string_equal(value(call, "autotrace.link.rule"), "repeated");
+	for (int i = 0; i < 4; i++) {
+		closing(in[i]);
+		closing(out[i]);
+		close(peer[i]);
+		close(out_peer[i]);
+	}
+}
+
 /* ---- header ---- */
 
 #define REMOTE "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
@@ -547,6 +590,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(every_script),
+		TEST(a_loop_passes_on_what_it_has_read),
 		TEST(workers_that_are_handed_requests),
 		TEST(a_deferred_call_is_linked_where_traces_cannot_be_joined),
 		TEST(a_command_s_calls_have_the_environment_for_parent),
