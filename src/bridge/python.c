@@ -21,6 +21,7 @@
 #include "bridge/python_mark.h"
 #include "bridge/python_peek.h"
 #include "bridge/python_pool.h"
+#include "bridge/python_uvloop.h"
 #include "flow/boot.h"
 #include "flow/bridge.h"
 #include "libc/sys.h"
@@ -37,6 +38,7 @@ static const struct {
 } parts[] = {
 	{"asyncio", at_python_asyncio},
 	{"concurrent.futures", at_python_pool},
+	{"uvloop", at_python_uvloop},
 };
 
 enum { PARTS = sizeof(parts) / sizeof(parts[0]) };

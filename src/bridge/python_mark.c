@@ -37,3 +37,25 @@ void at_python_mark_set(struct at_py *context, struct at_python_mark mark)
 	at_py.PyErr_Clear();
 	at_py.Py_DecRef(value);
 }
+
+struct at_py *at_python_mark_lend(struct at_python_mark mark)
+{
+	struct at_py *value = at_py.PyBytes_FromStringAndSize((const char *)&mark, sizeof(mark));
+	struct at_py *lent = value ? at_py.PyContextVar_Set(var, value) : NULL;
+	at_py.PyErr_Clear();
+	at_py.Py_DecRef(value);
+	return lent;
+}
+
+/* An exception of the program's may be on its way. */
+void at_python_mark_take_back(struct at_py *lent)
+{
+	struct at_py *type, *value, *traceback;
+	if (!lent)
+		return;
+	at_py.PyErr_Fetch(&type, &value, &traceback);
+	at_py.PyContextVar_Reset(var, lent);
+	at_py.PyErr_Clear();
+	at_py.PyErr_Restore(type, value, traceback);
+	at_py.Py_DecRef(lent);
+}

@@ -22,6 +22,11 @@ bool at_python_mark_start(void);
  * the GIL is held. */
 struct at_python_mark at_python_mark_of(const struct at_py *context);
 
+/* Has it in the present context until at_python_mark_take_back: who copies that meanwhile copies it
+ * too. NULL: it could not. GIL held. */
+struct at_py *at_python_mark_lend(struct at_python_mark mark);
+void at_python_mark_take_back(struct at_py *lent);
+
 /* Writes it there. Nothing happens when another thread is in that context. GIL held. */
 void at_python_mark_set(struct at_py *context, struct at_python_mark mark);
 

@@ -24,6 +24,9 @@ struct at_python_patch {
  */
 bool at_python_patch(struct at_py *type, struct at_python_patch *patches, size_t count);
 
+/* The same for a class whose attributes cannot be set: an extension's. */
+bool at_python_patch_extension(struct at_py *type, struct at_python_patch *patches, size_t count);
+
 /* Calls what was there before. */
 static inline struct at_py *at_python_patched(const struct at_python_patch *patch,
 					      struct at_py *self, struct at_py *const *args,

@@ -53,6 +53,7 @@ struct bytes {
 	char data[];
 };
 
+static const void *context_type;
 static size_t offset;           /* of the context in a thread's state */
 static const void *sparse_type; /* of sparse and dense nodes */
 static const void *dense_type;
@@ -156,6 +157,11 @@ static bool try_out(struct at_py *context, struct at_py *var, struct at_py *valu
 	return ok;
 }
 
+bool at_python_is_context(const struct at_py *object)
+{
+	return ((const struct head *)object)->type == context_type;
+}
+
 static bool try_in_a_context(struct at_py *var, struct at_py *value)
 {
 	char before[STATE_MAX];
@@ -167,6 +173,7 @@ static bool try_in_a_context(struct at_py *var, struct at_py *value)
 	memcpy(before, state, size);
 	if (!context || at_py.PyContext_Enter(context) != 0)
 		return false;
+	context_type = ((const struct head *)context)->type;
 	bool ok = find_offset(context, before, size) && try_out(context, var, value);
 	if (at_py.PyContext_Exit(context) != 0)
 		ok = false;

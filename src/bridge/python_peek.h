@@ -17,6 +17,9 @@ bool at_python_peek_learn(struct at_py *var);
  * Python is ending. */
 struct at_py *at_python_peek_context(void);
 
+/* Whether that is a context. */
+bool at_python_is_context(const struct at_py *object);
+
 /* The variable's value there (bytes of a bytes object), or NULL. */
 const void *at_python_peek(const struct at_py *context);
 

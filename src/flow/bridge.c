@@ -14,6 +14,7 @@ struct said {
 	struct at_ref event;        /* the request read last */
 	uintptr_t conn;             /* the connection it was read from */
 	uintptr_t place;            /* the context it was read in */
+	uintptr_t outside;          /* the first other one that was asked about it, 0: none */
 	uintptr_t accepted;         /* the connection accepted last */
 };
 
@@ -90,6 +91,11 @@ void at_bridge_leave(const struct at_bridge_frame *save)
 	at_bridge_event_over();
 }
 
+void at_bridge_go_on_reading(void)
+{
+	said.now = (struct at_bridge_frame){.on = true, .reads = true};
+}
+
 bool at_bridge_is_on(void)
 {
 	return said.now.on || asked().exchange;
@@ -110,12 +116,26 @@ struct at_ref at_bridge_task(void)
 	return at_exchange_valid(said.now.task) ? said.now.task : (struct at_ref){0};
 }
 
-uint64_t at_bridge_event(uintptr_t *ret_conn)
+static uint64_t event_if(bool so, uintptr_t *ret_conn)
 {
-	bool open = is_event_here();
+	bool open = so && at_exchange_valid(said.event);
 	if (ret_conn)
 		*ret_conn = open ? said.conn : 0;
 	return open ? at_exchange_token(said.event) : 0;
+}
+
+uint64_t at_bridge_event(uintptr_t *ret_conn)
+{
+	return event_if(said.place == place(), ret_conn);
+}
+
+uint64_t at_bridge_event_outside(uintptr_t *ret_conn)
+{
+	uintptr_t here = place();
+	bool first = here != said.place && (!said.outside || said.outside == here);
+	if (first)
+		said.outside = here;
+	return event_if(first, ret_conn);
 }
 
 uintptr_t at_bridge_accepted(void)
@@ -133,6 +153,7 @@ void at_bridge_read(const struct at_conn *c, const struct at_exchange *x)
 	said.event = x ? at_exchange_ref(x) : (struct at_ref){0};
 	said.conn = (uintptr_t)c;
 	said.place = place();
+	said.outside = 0;
 }
 
 void at_bridge_accept(const struct at_conn *c)

@@ -53,6 +53,9 @@ void at_bridge_leave(const struct at_bridge_frame *save);
 /* Whether a runtime says what this thread works on. */
 bool at_bridge_is_on(void);
 
+/* Begins a stretch that reads, for no request, and has no end; events go on. */
+void at_bridge_go_on_reading(void);
+
 /* Whether the present stretch is one that reads. */
 bool at_bridge_reads(void);
 
@@ -62,7 +65,12 @@ bool at_bridge_reads(void);
 uint64_t at_bridge_event(uintptr_t *ret_conn);
 void at_bridge_event_over(void);
 
-/* The connection this thread has accepted last, 0: none since at_bridge_accepted_over. */
+/* The same, for the first context that the thread is in after the one in which it read. */
+uint64_t at_bridge_event_outside(uintptr_t *ret_conn);
+
+/* The connection this thread has accepted last, 0: none since its last
+ * wait for several or
+ * at_bridge_accepted_over. */
 uintptr_t at_bridge_accepted(void);
 void at_bridge_accepted_over(void);
 

@@ -161,8 +161,10 @@ void at_causality_wait(bool several, bool waits)
 	worker.current = (struct at_ref){0};
 	at_bridge_event_over();
 	at_defer_left();
-	if (several)
+	if (several) {
+		at_bridge_accepted_over();
 		worker.looped = true;
+	}
 }
 
 /* Of the threads that were made for a request: how many ended before it was answered, as helpers

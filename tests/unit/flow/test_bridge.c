@@ -176,12 +176,89 @@ static void an_owner_that_was_told_of_makes_the_next_call(void **state)
 	is_made_by("/fourth", "/B", "bridge");
 }
 
-static void accepting_is_told_once(void **state)
+static void accepting_is_known_until_the_next_wait(void **state)
 {
+	int peer, fd = served(&peer);
 	(void)state;
+	answer_both();
+	assert_true(at_bridge_accepted() != 0);
+	at_shore_wait(true);
+	assert_true(at_bridge_accepted() == 0);
+	closing(fd);
+	close(peer);
+	fd = served(&peer);
 	assert_true(at_bridge_accepted() != 0);
 	at_bridge_accepted_over();
 	assert_true(at_bridge_accepted() == 0);
+	closing(fd);
+	close(peer);
+}
+
+/* What a runtime answers, in the tests: two variables. */
+static uint64_t runtime_token;
+static uintptr_t runtime_place;
+
+static uint64_t token_here(void)
+{
+	return runtime_token;
+}
+
+static uintptr_t place_here(void)
+{
+	return runtime_place;
+}
+
+static void the_runtime_s_context_is_asked_first(void **state)
+{
+	static const struct at_bridge_answers answers = {token_here, place_here};
+	struct at_bridge_frame frame;
+	(void)state;
+	runtime_place = 1;
+	at_bridge_ask(&answers);
+	at_bridge_enter(of_b, true, &frame);
+	runtime_token = of_a;
+	call("/context");
+	runtime_token = 0;
+	call("/stretch");
+	goes(a, answer);
+	runtime_token = of_a;
+	call("/over");
+	runtime_token = 0;
+	comes(a_peer, a, "GET /A2 HTTP/1.1\r\nHost: h\r\n\r\n");
+	assert_true(at_bridge_event(NULL) != 0);
+	call("/event");
+	runtime_place = 2;
+	assert_int_equal(at_bridge_event(NULL), 0);
+	call("/elsewhere");
+	at_bridge_leave(&frame);
+	at_bridge_ask(NULL);
+	answer_both();
+	is_made_by("/context", "/A", "bridge");
+	is_made_by("/stretch", "/B", "bridge");
+	is_made_by("/over", "/B", "bridge");
+	is_made_by("/elsewhere", "/B", "bridge");
+	is_made_by("/event", "/A2", "bridge");
+}
+
+static void an_event_goes_along_to_one_context(void **state)
+{
+	static const struct at_bridge_answers answers = {token_here, place_here};
+	(void)state;
+	answer_both();
+	at_bridge_ask(&answers);
+	runtime_place = 1;
+	comes(a_peer, a, "GET /A3 HTTP/1.1\r\nHost: h\r\n\r\n");
+	assert_int_equal(at_bridge_event_outside(NULL), 0);
+	runtime_place = 2;
+	assert_true(at_bridge_event_outside(NULL) != 0);
+	runtime_place = 3;
+	assert_int_equal(at_bridge_event_outside(NULL), 0);
+	runtime_place = 2;
+	assert_true(at_bridge_event_outside(NULL) != 0);
+	at_bridge_event_over();
+	assert_int_equal(at_bridge_event_outside(NULL), 0);
+	at_bridge_ask(NULL);
+	goes(a, answer);
 }
 
 int main(void)
@@ -194,7 +271,9 @@ int main(void)
 		TEST(what_is_read_in_a_stretch_is_its_request_when_it_reads),
 		TEST(a_wait_ends_the_event_and_not_the_task),
 		TEST(an_owner_that_was_told_of_makes_the_next_call),
-		TEST(accepting_is_told_once),
+		TEST(accepting_is_known_until_the_next_wait),
+		TEST(the_runtime_s_context_is_asked_first),
+		TEST(an_event_goes_along_to_one_context),
 	};
 	return cmocka_run_group_tests(tests, start_corridor, NULL);
 }
