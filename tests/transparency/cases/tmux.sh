@@ -5,9 +5,8 @@
 
 tm() { tmux -S "$PWD/tmux.sock" -f /dev/null "$@"; }
 export ENV=
-tm new-session -d -s main -x 80 -y 24 "exec sh"
+tm new-session -d -s main -n first -x 80 -y 24 "exec sh"
 say new-session $?
-tm set-option -g automatic-rename off
 server=$(tm display-message -p '#{pid}')
 started+=("$server")
 screen() { tm capture-pane -p -t "$1" | grep -v '^$' | tr '\n' '|'; }
