@@ -18,6 +18,7 @@
 #include <stdint.h>
 #include <sys/syscall.h>
 
+#include "base/memcheck.h"
 #include "base/memory.h"
 #include "libc/sys.h"
 
@@ -87,24 +88,31 @@ UNWATCHED static bool runs(const struct handlers *h, const uintptr_t *p, uint64_
 	return h->nodefer || (before != mask && !(before & ~mask));
 }
 
-UNWATCHED bool at_handler_runs(void)
+UNWATCHED static bool look(const struct handlers *h, const uintptr_t *p)
 {
-	struct handlers h = {.count = 0};
 	uint64_t mask = 0;
 	uintptr_t known = 0;
-	const uintptr_t *p = __builtin_frame_address(0);
 	const uintptr_t *end = p + REACH / sizeof(*p);
-	find_handlers(&h);
-	if (!h.count)
-		return false;
 	at_sys6(SYS_rt_sigprocmask, SIG_BLOCK, 0, (long)&mask, MASK_BYTES, 0, 0);
 	for (; p < end; p++) {
 		if (((uintptr_t)p % PAGE == 0 || !known) &&
 		    !at_memory_readable(p, sizeof(*p), &known))
 			return false;
-		if (is_restorer(&h, *p) && at_memory_readable(p, TO_MASK + MASK_BYTES, NULL) &&
-		    runs(&h, p, mask))
+		if (is_restorer(h, *p) && at_memory_readable(p, TO_MASK + MASK_BYTES, NULL) &&
+		    runs(h, p, mask))
 			return true;
 	}
 	return false;
+}
+
+bool at_handler_runs(void)
+{
+	struct handlers h = {.count = 0};
+	find_handlers(&h);
+	if (!h.count)
+		return false;
+	at_memcheck_quiet(1);
+	bool found = look(&h, __builtin_frame_address(0));
+	at_memcheck_quiet(-1);
+	return found;
 }

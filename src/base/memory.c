@@ -14,6 +14,7 @@
 #include <stdint.h>
 #include <sys/syscall.h>
 
+#include "base/memcheck.h"
 #include "libc/sys.h"
 
 #define PAGE      ((uintptr_t)4096)
@@ -22,7 +23,10 @@
 
 static bool page_is_readable(uintptr_t page)
 {
-	return at_sys6(SYS_rt_sigprocmask, NO_HOW, (long)page, 0, SET_BYTES, 0, 0) == -EINVAL;
+	at_memcheck_quiet(1);
+	long rc = at_sys6(SYS_rt_sigprocmask, NO_HOW, (long)page, 0, SET_BYTES, 0, 0);
+	at_memcheck_quiet(-1);
+	return rc == -EINVAL;
 }
 
 bool at_memory_readable(const void *p, size_t n, uintptr_t *known)
@@ -45,7 +49,12 @@ bool at_memory_readable(const void *p, size_t n, uintptr_t *known)
 
 bool at_memory_store(uint64_t *p, uint64_t value)
 {
-	if (at_sys6(SYS_rt_sigprocmask, 0, 0, (long)p, SET_BYTES, 0, 0) != 0)
+	at_memcheck_quiet(1);
+	long rc = at_sys(SYS_time, (long)p, 0, 0);
+	at_memcheck_quiet(-1);
+	if (rc < 0 && rc != -EFAULT) /* a sandbox forbids it */
+		rc = at_sys6(SYS_rt_sigprocmask, 0, 0, (long)p, SET_BYTES, 0, 0);
+	if (rc < 0)
 		return false;
 	*p = value;
 	return true;
