@@ -85,6 +85,13 @@ $(BUILD)/gen/%.pb-c.c $(BUILD)/gen/%.pb-c.h &: proto/%.proto | $(DEPS)
 	$(say) PROTOC $<
 	$(Q)protoc-c --proto_path=proto --c_out=$(BUILD)/gen $<
 
+# Text of another language as a string of C.
+$(BUILD)/gen/bridge/node_js.h: src/bridge/node.js scripts/embed | $(DEPS)
+	@mkdir -p $(@D)
+	$(say) EMBED $<
+	$(Q)scripts/embed at_node_js $< >$@
+$(patsubst %,$(BUILD)/%/src/bridge/node.c.o,obj obj-so): $(BUILD)/gen/bridge/node_js.h
+
 $(BUILD)/gen/%.o: $(BUILD)/gen/%.c | $(GEN_H)
 	$(say) CC $(<:$(BUILD)/%=%)
 	$(Q)$(COMPILE) $(LIBFLAGS) -w -c -o $@ $<

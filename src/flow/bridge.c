@@ -7,6 +7,7 @@
 
 #include "base/thread.h"
 #include "flow/causality.h"
+#include "flow/talk.h"
 
 /* What was said about this thread, and what it has seen since. */
 struct said {
@@ -16,6 +17,7 @@ struct said {
 	uintptr_t place;            /* the context it was read in */
 	uintptr_t outside;          /* the first other one that was asked about it, 0: none */
 	uintptr_t accepted;         /* the connection accepted last */
+	struct at_ref opener;       /* whose the connection is that it opens next */
 };
 
 static __thread struct said said __attribute__((tls_model("initial-exec")));
@@ -73,6 +75,7 @@ void at_bridge_event_over(void)
 {
 	said.event.exchange = NULL;
 	said.conn = 0;
+	said.opener.exchange = NULL;
 }
 
 void at_bridge_enter(uint64_t token, bool reads, struct at_bridge_frame *save)
@@ -176,4 +179,35 @@ bool at_bridge_own(int fd, uint64_t token)
 		at_conn_unlock(c);
 	at_thread_leave();
 	return ours;
+}
+
+uint64_t at_bridge_serve(int fd)
+{
+	uint64_t token = 0;
+	at_thread_enter();
+	struct at_conn *c = at_conn_lock_known(fd);
+	struct at_talk *t = c && c->role == AT_CONN_SERVER ? c->talk : NULL;
+	struct at_exchange *x = t ? t->first : NULL;
+	while (x && (x->handed || !x->named))
+		x = x->next;
+	if (x) {
+		x->handed = true;
+		token = at_exchange_token(at_exchange_ref(x));
+	}
+	if (c)
+		at_conn_unlock(c);
+	at_thread_leave();
+	return token;
+}
+
+void at_bridge_opening(uint64_t token)
+{
+	said.opener = at_exchange_of_token(token);
+}
+
+struct at_ref at_bridge_opener(void)
+{
+	struct at_ref opener = said.opener;
+	said.opener.exchange = NULL;
+	return at_exchange_valid(opener) ? opener : at_bridge_task();
 }

@@ -79,7 +79,17 @@ void at_bridge_accepted_over(void);
  * within a hook. */
 bool at_bridge_own(int fd, uint64_t token);
 
+/* The oldest request on fd, a connection accepted here, that is open and was not asked for before;
+ * 0: none. Takes the connection's lock: never from within a hook. */
+uint64_t at_bridge_serve(int fd);
+
+/* The connection this thread opens next belongs to the request of `token`, until its next wait. */
+void at_bridge_opening(uint64_t token);
+
 /* ---- for causality.c and the shore ---- */
+
+/* Whose the connection is that this thread opens now. Valid when at_bridge_is_on(). */
+struct at_ref at_bridge_opener(void);
 
 /* Bytes came in on a server's connection; x: the request they belong to, or NULL. */
 void at_bridge_read(const struct at_conn *c, const struct at_exchange *x);

@@ -61,6 +61,7 @@ struct at_exchange {
 	bool torn;                /* the head came in more than one piece */
 	uint8_t told;          /* enum told in exchange.c: whether the identity is final (atomic) */
 	bool asked;            /* the request's last byte went by */
+	bool handed;           /* a runtime was told of it */
 	bool answering;        /* the response's first byte went by */
 	bool parent_remote;    /* the parent came over the wire */
 	bool captured_remote;  /* came_with is valid */

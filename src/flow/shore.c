@@ -109,7 +109,8 @@ static struct at_conn *connecting(int fd, const struct sockaddr *addr, socklen_t
 	c = at_conn_new(fd, AT_CONN_CLIENT);
 	if (!c)
 		return NULL;
-	struct at_ref current = at_causality_current(&rule);
+	struct at_ref current =
+		at_bridge_is_on() ? at_bridge_opener() : at_causality_current(&rule);
 	at_endpoint_set(&c->peer, addr, len);
 	c->peer_known = true;
 	at_causality_touch(current.exchange);

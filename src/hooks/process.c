@@ -10,6 +10,7 @@
 #include <sys/prctl.h>
 
 #include "autotrace.h"
+#include "bridge/node.h"
 #include "bridge/python.h"
 #include "flow/boot.h"
 #include "hooks/hook.h"
@@ -35,6 +36,7 @@ __attribute__((constructor(101))) static void start(int argc, char **argv, char 
 		return;
 	at_boot_start(argc > 0 ? (const char *const *)argv : NULL, (const char *const *)envp,
 		      (const char *)getauxval(AT_EXECFN));
+	at_node_prepare();
 	if (!at_process_is_live())
 		at_hook_dlopen_mask = ~0;
 }

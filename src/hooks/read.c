@@ -1,6 +1,7 @@
 /*
  * Bytes that come in. What was peeked at, came out of band, or is an error report is no data.
  */
+#include "bridge/node.h"
 #include "hooks/hook.h"
 
 /* Flags with which the bytes returned are not the next ones of the stream. */
@@ -117,6 +118,8 @@ ssize_t AT_HOOK(recvmsg)(int fd, struct msghdr *msg, int flags)
 	ssize_t rc = at_libc.recvmsg(fd, msg, flags);
 	if (rc >= 0)
 		at_shore_received(msg);
+	if (rc >= 0 && msg->msg_controllen)
+		at_node_look();
 	tell_message(fd, msg, rc, flags);
 	return rc;
 }

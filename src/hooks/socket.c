@@ -3,6 +3,7 @@
  */
 #include <fcntl.h>
 
+#include "bridge/node.h"
 #include "bridge/python.h"
 #include "hooks/hook.h"
 
@@ -69,6 +70,7 @@ int AT_HOOK(listen)(int fd, int backlog)
 	if (rc == 0 && !at_thread_pass()) {
 		at_shore_bound(fd);
 		at_python_look();
+		at_node_look();
 	}
 	return rc;
 }
@@ -79,6 +81,7 @@ int AT_HOOK(connect)(int fd, const struct sockaddr *addr, socklen_t len)
 		return at_libc.connect(fd, addr, len);
 	if (at_shore_hidden(fd))
 		return -1;
+	at_node_look();
 	uint64_t began = at_shore_now();
 	int rc = at_libc.connect(fd, addr, len);
 	at_shore_connected(fd, addr, len, rc, errno, began);

@@ -1,0 +1,2 @@
+// The same server from a module: node context.mjs URL.
+import './context.js';
