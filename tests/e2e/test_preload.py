@@ -3,12 +3,13 @@
 import os
 import re
 import shutil
+import socket
 import subprocess
 import tempfile
 
 import pytest
 
-from rig import BUILD, LIBRARY, environment, program
+from rig import BUILD, LIBRARY, Wire, environment, program
 
 SUPPORT = os.path.join(os.path.dirname(__file__), "../support")
 PRELOADED = BUILD / "tests/programs/preloaded"
@@ -92,6 +93,73 @@ def test_calls_before_our_constructor_and_after_our_destructor(library, tmp_path
     assert (plain[0], sorted(plain[1].split()), plain[2]) == (0, ["after", "before", "ok"], "")
     assert run([GUEST, "calls_only", tmp_path], LIBRARY, early, **to_a_file(spans)) == plain
     assert len(spans_of(spans, "SERVER")) == 5
+
+
+def test_calls_before_all_constructors(tmp_path):
+    """By DT_PREINIT_ARRAY, when no library has begun."""
+    spans = tmp_path / "spans"
+    plain = run([PRELOADED, "preinit"])
+    assert plain == (0, "7 before\nok\n", "")
+    assert run([PRELOADED, "preinit"], LIBRARY, **to_a_file(spans)) == plain
+    assert (len(spans_of(spans, "SERVER")), len(spans_of(spans, "CLIENT"))) == (1, 1)
+
+
+def test_requests_when_a_thread_ends(tmp_path):
+    """By destructors of keys, twice over, and of thread-local objects (__cxa_thread_atexit_impl)."""
+    spans = tmp_path / "spans"
+    assert run([PRELOADED, "thread_ends"], LIBRARY, **to_a_file(spans)) == (0, "ok\n", "")
+    assert (len(spans_of(spans, "SERVER")), len(spans_of(spans, "CLIENT"))) == (8, 8)
+
+
+# --- what a program brings and is given ---
+
+LIBRARIES = {
+    "libcurl.so.4": ["curl_easy_init", "curl_multi_perform"],
+    "libssl.so.3": ["SSL_new", "SSL_CTX_new"],
+    "libcrypto.so.3": ["EVP_DigestInit_ex", "RAND_bytes"],
+    "libz.so.1": ["deflate", "inflate"],
+}
+
+
+def test_the_program_s_libraries_are_its_own(tmp_path):
+    """Those that the bundle has too: what the program links to and looks up is found where it is without us."""
+    known = subprocess.run([program("ldconfig"), "-p"], capture_output=True, text=True, check=True).stdout
+    paths = [re.search(rf"{re.escape(name)} .*x86-64.* => (\S+)", known) for name in LIBRARIES]
+    if not all(paths):
+        pytest.skip(f"not all of {' '.join(LIBRARIES)} are installed")
+    names = [name for some in LIBRARIES.values() for name in some]
+    source = tmp_path / "asks.c"
+    source.write_text(
+        "#define _GNU_SOURCE\n#include <dlfcn.h>\n#include <stdio.h>\n"
+        + "".join(f"extern int {name}();\n" for name in names)
+        + "static void ask(const char *name, void *linked)\n{\n\tDl_info at;\n"
+        "\tputs(dladdr(linked, &at) ? at.dli_fname : name);\n"
+        '\tif (dlsym(RTLD_DEFAULT, name) != linked)\n\t\tprintf("%s is looked up elsewhere\\n", name);\n}\n'
+        + "int main(void)\n{\n"
+        + "".join(f'\task("{name}", (void *){name});\n' for name in names)
+        + '\tputs("ok");\n}\n'
+    )
+    made = tmp_path / "asks"
+    subprocess.run([program("gcc"), "-w", "-fPIC", "-o", made, source, *(found[1] for found in paths)], check=True)
+    plain = run([made])
+    assert plain[0] == 0 and plain[1].endswith("ok\n") and "elsewhere" not in plain[1], plain
+    assert run([made], LIBRARY, **to_a_file(tmp_path / "spans")) == plain
+
+
+def test_a_socket_that_was_there_before_the_program(shared):
+    """Socket activation: descriptor 3 listens, and nobody has seen how it came to."""
+    take = shared.fresh()
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        child = os.fork()
+        if child == 0:
+            os.dup2(listener.fileno(), 3)
+            env = shared.env("activated", LISTEN_FDS=1, LISTEN_PID=os.getpid())
+            os.execve(PRELOADED, ["preloaded", "activated"], env)
+        with Wire(listener.getsockname()[1]) as wire:
+            assert wire.ask("/activated").status == 200
+        assert os.waitpid(child, 0)[1] == 0
+    (span,) = take(1)
+    assert (span.kind, span["url.path"], span.code) == ("server", "/activated", 200)
 
 
 # --- numbers used again ---

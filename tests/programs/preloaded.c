@@ -12,12 +12,16 @@
  *   taken     puts a socket of its own on each number it does not know, unseen, between requests:
  *             nothing may be said on it, and it must stay
  *   handled   a request made and answered by a signal handler, while a read waits
- *   plugin    loads plugin.so, to be found by the program's own run path
+ *   thread_ends  requests by what a thread's end calls: destructors of its keys, of its objects,
+ * and those that these make anew preinit   says what it has done before any library's constructor,
+ * and makes a request activated serves one request on descriptor 3, which LISTEN_FDS and LISTEN_PID
+ * tell of plugin    loads plugin.so, to be found by the program's own run path
  */
 #include <arpa/inet.h>
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -225,6 +229,94 @@ static void handled(int unused)
 	must(read(ends[0], buf, sizeof(buf)) == 1, "read");
 }
 
+/* ---- what the end of a thread calls ---- */
+
+static pthread_key_t key;
+static int keyed, destroyed;
+int __cxa_thread_atexit_impl(void (*fn)(void *), void *arg, void *dso);
+extern void *__dso_handle;
+
+static void on_key(void *value)
+{
+	one_request();
+	keyed++;
+	if (value == &key) /* once more, in the next round */
+		pthread_setspecific(key, &keyed);
+}
+
+static void on_object(void *unused)
+{
+	(void)unused;
+	one_request();
+	destroyed++;
+}
+
+static void *end_soon(void *arg)
+{
+	one_request();
+	pthread_setspecific(key, &key);
+	__cxa_thread_atexit_impl(on_object, NULL, &__dso_handle);
+	if (arg)
+		pthread_exit(NULL);
+	return NULL;
+}
+
+static void thread_ends(int unused)
+{
+	pthread_t id;
+	(void)unused;
+	must(pthread_key_create(&key, on_key) == 0, "key");
+	for (int i = 0; i < 2; i++) {
+		must(pthread_create(&id, NULL, end_soon, i ? &key : NULL) == 0, "thread");
+		pthread_join(id, NULL);
+	}
+	must(keyed == 4 && destroyed == 2, "destructors");
+}
+
+/* ---- before all constructors ---- */
+
+static int early; /* calls that did what they should */
+
+static void before_all(int argc, char **argv, char **envp)
+{
+	char buf[200];
+	int pair[2];
+	struct sockaddr_in at = {.sin_family = AF_INET};
+	(void)argc, (void)argv, (void)envp;
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+	early += fd >= 0 && bind(fd, (struct sockaddr *)&at, sizeof(at)) == 0 && close(fd) == 0;
+	early += socketpair(AF_UNIX, SOCK_STREAM, 0, pair) == 0;
+	early += write(pair[0], request, sizeof(request) - 1) == sizeof(request) - 1;
+	early += read(pair[1], buf, sizeof(buf)) == sizeof(request) - 1;
+	early += send(pair[1], response, sizeof(response) - 1, 0) == sizeof(response) - 1;
+	early += recv(pair[0], buf, sizeof(buf), 0) == sizeof(response) - 1;
+	early += dup2(pair[0], pair[1]) == pair[1] && close(pair[0]) == 0 && close(pair[1]) == 0;
+}
+
+__attribute__((section(".preinit_array"), used)) static void (*const first)(int, char **,
+									    char **) = before_all;
+
+static void preinit(int unused)
+{
+	(void)unused;
+	printf("%d before\n", early);
+	one_request();
+}
+
+/* ---- a socket that was there before the program ---- */
+
+static void activated(int unused)
+{
+	const char *count = getenv("LISTEN_FDS"), *pid = getenv("LISTEN_PID");
+	(void)unused;
+	must(count && atoi(count) == 1 && pid && atoi(pid) == (int)getpid(), "LISTEN_FDS");
+	int server = accept(3, NULL, NULL);
+	must(server >= 0, "accept");
+	take(server);
+	must(write(server, response, sizeof(response) - 1) == sizeof(response) - 1, "answer");
+	close(server);
+}
+
 static void plugin(int unused)
 {
 	(void)unused;
@@ -236,9 +328,12 @@ int main(int argc, char **argv)
 	static const struct {
 		const char *name;
 		void (*run)(int count);
-	} rows[] = {{"reused", reused}, {"files", files},       {"secure", secure},
-		    {"forked", forked}, {"replaced", replaced}, {"peeked", peeked},
-		    {"taken", taken},   {"handled", handled},   {"plugin", plugin}};
+	} rows[] = {{"reused", reused},     {"files", files},
+		    {"secure", secure},     {"forked", forked},
+		    {"replaced", replaced}, {"peeked", peeked},
+		    {"taken", taken},       {"handled", handled},
+		    {"plugin", plugin},     {"thread_ends", thread_ends},
+		    {"preinit", preinit},   {"activated", activated}};
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
 		if (argc > 1 && strcmp(argv[1], rows[i].name) == 0) {
 			rows[i].run(argc > 2 ? atoi(argv[2]) : 0);
