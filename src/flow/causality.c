@@ -88,7 +88,7 @@ static void take_up(struct at_ref r, enum at_rule rule)
 
 void at_causality_serve(const struct at_exchange *x)
 {
-	at_defer_left();
+	at_causality_left();
 	take_up(at_exchange_ref(x), worker.looped ? AT_RULE_LOOP : AT_RULE_THREAD);
 }
 
@@ -160,7 +160,7 @@ void at_causality_wait(bool several, bool waits)
 	worker.defers = (put_off() || worker.defers) && !waits;
 	worker.current = (struct at_ref){0};
 	at_bridge_event_over();
-	at_defer_left();
+	at_causality_left();
 	if (several) {
 		at_bridge_accepted_over();
 		worker.looped = true;
