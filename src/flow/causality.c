@@ -28,6 +28,7 @@ struct worker {
 	struct at_ref current; /* the request, valid while it is open */
 	uint8_t rule;          /* AT_RULE_THREAD, AT_RULE_LOOP or AT_RULE_INHERITED */
 	bool looped;           /* this thread multiplexes connections */
+	bool serves;           /* it has read requests */
 	bool touched;          /* it has done something for the current one since it took it up */
 	bool defers;           /* it took up another before: several are waiting to be worked on */
 	bool spilled;          /* more are waiting than find a place */
@@ -88,6 +89,7 @@ static void take_up(struct at_ref r, enum at_rule rule)
 
 void at_causality_serve(const struct at_exchange *x)
 {
+	worker.serves = true;
 	at_causality_left();
 	take_up(at_exchange_ref(x), worker.looped ? AT_RULE_LOOP : AT_RULE_THREAD);
 }
@@ -249,6 +251,13 @@ struct at_claim at_causality_claim(const struct at_conn *c)
 		.owner = {c->owner, c->owner_generation}, .told = c->told, .blind = c->blind};
 }
 
+/* A worker that serves one at a time serves that one. Other threads and the timers of loops may
+ * well work for nobody (scrapes, health checks), though one request is open. */
+static bool may_have_only_one(void)
+{
+	return worker.serves && !worker.looped;
+}
+
 struct at_ref at_causality_parent(struct at_claim claim, enum at_rule *ret_rule,
 				  uint64_t *ret_epoch)
 {
@@ -269,7 +278,9 @@ struct at_ref at_causality_parent(struct at_claim claim, enum at_rule *ret_rule,
 		current = (struct at_ref){0};
 	if (current.exchange && !(claim.blind && worker.looped))
 		return current;
-	struct at_ref only = at_exchange_only_one(ret_epoch);
+	struct at_ref only = {0};
+	if (may_have_only_one())
+		only = at_exchange_only_one(ret_epoch);
 	*ret_rule = only.exchange ? AT_RULE_ONLY_ONE : AT_RULE_NONE;
 	return only;
 }

@@ -175,7 +175,11 @@ static void every_script(void **state)
 		{"W A? B? a? a! A! B!", "a1=-/none"},
 		{"A+ B+ P A? P B? a? P A! B!", "a1=B1/loop"},
 		/* Another thread's call. */
-		{"A? 1:a? 1:a! A!", "a1=A1/only_one"},
+		{"A? 1:a? 1:a! A!", "a1=-/none"},
+		{"1:B? 1:B! A? 1:a? 1:a! A!", "a1=A1/only_one"},
+		{"1:B? 1:B! A? C? 1:a? 1:a! A! C!", "a1=-/none"},
+		{"1:B? 1:B! A? 1:a? C? 1:a! C! A!", "a1=-/none"},
+		{"A? W a? a! A!", "a1=-/none"},
 		{"A? B? 1:a? 1:a! A! B!", "a1=-/none"},
 		{"A? 1:a? B? 1:a! B! A!", "a1=-/none"},
 		{"A? A! 1:a?", "a1=-/none"},
@@ -406,7 +410,7 @@ static void linger_beyond_the_answer(int fd)
 	pthread_join(id, NULL);
 }
 
-/* Another thread's request, so that there is not only one. */
+/* Another thread's request. */
 static void *take(void *ends)
 {
 	comes(((int *)ends)[0], ((int *)ends)[1], "GET /B HTTP/1.1\r\nHost: h\r\n\r\n");
@@ -433,8 +437,9 @@ static void a_new_thread_inherits_what_its_creator_works_on(void **state)
 	goes(a, answer);
 	on_a_new_thread("GET /two HTTP/1.1\r\nHost: h\r\n\r\n");
 	goes(b_ends[1], answer);
+	at_defer_release_all();
 	assert_string_equal(value(span_with("url.full", "http://h/two"), "autotrace.link.rule"),
-			    "only one");
+			    "none");
 	struct at_span *one = span_with("url.full", "http://h/one");
 	assert_true(is_child(one, span_with("url.path", "/D")));
 	assert_string_equal(value(one, "autotrace.link.rule"), "inherited");
@@ -445,27 +450,17 @@ static void a_new_thread_inherits_what_its_creator_works_on(void **state)
 }
 
 /* What it does while nobody asks, it does while somebody does. */
+#define TWO(steps) steps steps
+
 static void a_program_with_a_timer_has_no_only_ones(void **state)
 {
-	int peer, fd = served(&peer);
-	pthread_t id;
+	static const char script[] =
+		"1:B? 1:B! t? t! " TWO(TWO(TWO(TWO("A? 1:a? 1:a! A! ")))) "A? 1:a? 1:a! A!";
 	(void)state;
-	call_once((void *)"GET /timer HTTP/1.1\r\nHost: h\r\n\r\n");
-	for (int i = 0; i < 2 * 8 + 1; i++) {
-		char text[60];
-		snprintf(text, sizeof(text), "GET /call/%d HTTP/1.1\r\nHost: h\r\n\r\n", i);
-		comes(peer, fd, "GET /A HTTP/1.1\r\nHost: h\r\n\r\n");
-		assert_int_equal(pthread_create(&id, NULL, call_once, text), 0);
-		pthread_join(id, NULL);
-		goes(fd, answer);
-	}
-	at_defer_release_all();
-	assert_true(is_root(span_with("url.full", "http://h/call/0")));
-	assert_true(is_root(span_with("url.full", "http://h/call/14")));
-	assert_string_equal(value(span_with("url.full", "http://h/call/16"), "autotrace.link.rule"),
-			    "only one");
-	closing(fd);
-	close(peer);
+	run(script);
+	expect(script, "a1=-/none");
+	expect(script, "a15=-/none");
+	expect(script, "a17=A17/only_one");
 }
 
 /* A pool's thread: two jobs. */
