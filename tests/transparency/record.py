@@ -15,7 +15,8 @@ HEAD = """# What differs under the preload
 
 {sentence}.
 
-Made by `make transparency-record` from [list](list), {jobs} rows at a time, on: {where}.
+Made by `tests/transparency/run --record` (`make transparency-record`) from [list](list), {jobs} rows at a time, on:
+{where}.
 How it is compared stands in [tests/README.md](../README.md#transparency). Each row was run once without and once with
 the preload, tracing and exporting; what differed was run again, three times each way and more where that left a
 doubt. Compared are outcomes of tests, exit status, lines on stderr and processes left behind. A process counts when

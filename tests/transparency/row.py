@@ -22,7 +22,7 @@ class Row:
         self.command = command
         self.marks = set(more.get("marks", ()))  # what they mean stands at the top of the list
         self.needs = more.get("needs", ())  # programs, or files when absolute
-        self.traced = {file_name(n) for n in more.get("traced", ())}  # programs in which the library must be seen
+        self.traced = more.get("traced", ())  # programs in which the library must be seen
         self.settings = dict(pair.split("=", 1) for pair in more.get("settings", ()))  # environment of both runs
         self.reason = more.get("reason", "")  # why the row is not like the others
         self.own = more.get("own", False)  # the user's command: keeps directory and environment
@@ -42,10 +42,10 @@ class Row:
         return lacking
 
 
-def file_name(program):
-    """What the file of a program is called, which may be found through links."""
+def names(program):
+    """What a process of the program may be called: by the program, or by the file that is found through links."""
     found = shutil.which(program, path=PLACES)
-    return os.path.basename(os.path.realpath(found)) if found else program
+    return {program, os.path.basename(os.path.realpath(found))} if found else {program}
 
 
 def words(text):

@@ -21,6 +21,7 @@ import traceback
 from collections import Counter
 
 from parsers import PARSERS
+from row import names
 from run_once import Trouble, run_once
 
 NOTHING = "-"  # the value of what a run did not show
@@ -148,7 +149,7 @@ def tell(row, less, findings):
 def untraced(verdict, program):
     """Programs that must have been seen with the library and were not."""
     seen = {name for run in verdict.traced for name in run.holders}
-    return sorted((verdict.row.traced | ({program} if program else set())) - seen)
+    return sorted(one for one in {*verdict.row.traced, *filter(None, [program])} if not names(one) & seen)
 
 
 def sanity(verdict, parser):

@@ -61,7 +61,8 @@ sum=0
 for _ in 1 2 3 4 5; do wait -n; sum=$((sum + $?)); done
 say wait-n $sum
 sleep 30 &
-kill -INT $!; kill $!
+soon eval '[ "$(<"/proc/$!/comm")" = sleep ]'
+kill -INT $!; kill $! # the first is ignored in the background
 wait $!
 say killed $?
 trap 'say trap usr1' USR1
