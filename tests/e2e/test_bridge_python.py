@@ -186,7 +186,7 @@ def look(*options, python=PYTHON, **env):
     ]
 
 
-@pytest.mark.parametrize("options", ["", "-I", "-S", "-W error", "-X dev -W error", "-O"])
+@pytest.mark.parametrize("options", ["", "-I", "-S", "-W error", "-bb -W error", "-O"])
 def test_nothing_else_is_seen(options):
     without, traced = look(*options.split())
     assert without.returncode == 7, without.stderr.decode()
