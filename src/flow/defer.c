@@ -24,8 +24,8 @@
 /* Where a finished call waits. */
 struct place {
 	uint64_t ticket;          /* FREE, FILLING or whose turn it is (atomic) */
-	struct at_exchange *call; /* valid while the ticket is the same */
-	uint64_t until;           /* monotonic ns: a root from then on */
+	struct at_exchange *call; /* valid while the ticket is the same (atomic) */
+	uint64_t until;           /* monotonic ns: a root from then on; likewise */
 };
 
 enum { FREE, FILLING, TICKETS };
@@ -99,22 +99,23 @@ bool at_defer_hold(struct at_exchange *call, const char *error_type)
 	if (!p)
 		return false;
 	at_exchange_finish(call, error_type);
-	p->call = call;
-	p->until = call->end + AT_DEFER_NS;
+	uint64_t until = call->end + AT_DEFER_NS;
+	__atomic_store_n(&p->call, call, __ATOMIC_RELAXED);
+	__atomic_store_n(&p->until, until, __ATOMIC_RELAXED);
 	uint64_t ticket = __atomic_add_fetch(&tickets, 1, __ATOMIC_RELAXED);
 	if (!hand.count)
 		hand.first = call->ctx;
 	hand.held[hand.count].place = (uint32_t)(p - places);
 	hand.held[hand.count++].ticket = ticket;
 	__atomic_store_n(&p->ticket, ticket, __ATOMIC_RELEASE);
-	at_export_attend(p->until);
+	at_export_attend(until);
 	return true;
 }
 
 /* Empties a place: NULL when somebody else was faster. */
 static struct at_exchange *take(struct place *p, uint64_t ticket)
 {
-	struct at_exchange *call = p->call;
+	struct at_exchange *call = __atomic_load_n(&p->call, __ATOMIC_RELAXED);
 	if (__atomic_compare_exchange_n(&p->ticket, &ticket, FREE, false, __ATOMIC_ACQ_REL,
 					__ATOMIC_RELAXED))
 		return call;
@@ -184,7 +185,7 @@ static uint64_t sweep(uint64_t now)
 		uint64_t ticket = __atomic_load_n(&p->ticket, __ATOMIC_ACQUIRE);
 		if (ticket < TICKETS)
 			continue;
-		uint64_t until = p->until;
+		uint64_t until = __atomic_load_n(&p->until, __ATOMIC_RELAXED);
 		struct at_exchange *call = until <= now ? take(p, ticket) : NULL;
 		if (call)
 			at_exchange_deliver(call);
