@@ -4,7 +4,6 @@
  */
 #include "bridge/python_pool.h"
 
-#include "bridge/python_peek.h"
 #include "flow/bridge.h"
 
 static struct at_py *token_name; /* the attribute */
@@ -47,22 +46,11 @@ static uint64_t token_of(struct at_py *self)
 	return value;
 }
 
-/* A thread has no context until it needs one. A job that reads a request (a server's worker) would
- * be in another one afterwards. */
-static void make_context(void)
-{
-	if (at_python_peek_context())
-		return;
-	at_py.Py_DecRef(at_py.PyContext_CopyCurrent());
-	at_py.PyErr_Clear();
-}
-
 static struct at_py *run(struct at_py *self, struct at_py *const *args, long count,
 			 struct at_py *keywords)
 {
 	struct at_bridge_frame frame;
-	make_context();
-	at_bridge_enter(token_of(self), true, &frame);
+	at_bridge_enter_job(token_of(self), &frame);
 	struct at_py *r = at_python_patched(&job[RUN], self, args, count, keywords);
 	at_bridge_leave(&frame);
 	return r;

@@ -84,8 +84,15 @@ void at_bridge_enter(uint64_t token, bool reads, struct at_bridge_frame *save)
 		*save = said.now;
 	said.now.task = at_exchange_of_token(token);
 	said.now.reads = reads;
+	said.now.job = false;
 	said.now.on = true;
 	at_bridge_event_over();
+}
+
+void at_bridge_enter_job(uint64_t token, struct at_bridge_frame *save)
+{
+	at_bridge_enter(token, false, save);
+	said.now.job = true;
 }
 
 void at_bridge_leave(const struct at_bridge_frame *save)
@@ -157,6 +164,8 @@ void at_bridge_read(const struct at_conn *c, const struct at_exchange *x)
 	said.conn = (uintptr_t)c;
 	said.place = place();
 	said.outside = 0;
+	if (said.now.job && x)
+		said.now.task = said.event;
 }
 
 void at_bridge_accept(const struct at_conn *c)

@@ -18,6 +18,7 @@ struct at_bridge_frame {
 	struct at_ref task; /* the request worked on */
 	bool on;            /* a runtime said so */
 	bool reads;         /* and requests read meanwhile are worked on there and then */
+	bool job;           /* it is a job: a request read in it is what it works on from then on */
 };
 
 /* What a runtime answers about the thread that asks, from memory: in hooks, any thread. */
@@ -45,6 +46,10 @@ bool at_bridge_open(uint64_t token);
  * request, its calls are roots). `reads`: a request that it reads meanwhile becomes that request.
  * Events before it are over. *save is for at_bridge_leave. Nests. */
 void at_bridge_enter(uint64_t token, bool reads, struct at_bridge_frame *save);
+
+/* The same for a job that one thread does from its beginning to its end, blocking: a request that
+ * it reads is its own until it reads another. */
+void at_bridge_enter_job(uint64_t token, struct at_bridge_frame *save);
 
 /* The end of that stretch: the thread works on what it worked on before. NULL: no runtime says
  * anything about this thread any more. */

@@ -140,6 +140,26 @@ static void what_is_read_in_a_stretch_is_its_request_when_it_reads(void **state)
 	is_made_by("/outside", "-", "none");
 }
 
+/* A server's worker in a pool: it reads, calls, reads the answer, and calls again. */
+static void a_job_goes_on_with_what_it_has_read(void **state)
+{
+	struct at_bridge_frame frame;
+	(void)state;
+	answer_both();
+	at_bridge_enter_job(0, &frame);
+	call("/before");
+	comes(a_peer, a, "GET /A1 HTTP/1.1\r\nHost: h\r\n\r\n");
+	call("/one");
+	call("/two");
+	goes(a, answer);
+	call("/after");
+	at_bridge_leave(&frame);
+	is_made_by("/before", "-", "none");
+	is_made_by("/one", "/A1", "bridge");
+	is_made_by("/two", "/A1", "bridge");
+	is_made_by("/after", "-", "none");
+}
+
 static void a_wait_ends_the_event_and_not_the_task(void **state)
 {
 	struct at_bridge_frame frame;
@@ -269,6 +289,7 @@ int main(void)
 		TEST(what_the_runtime_says_counts_and_nests),
 		TEST(a_request_that_is_over_is_nobody_s_parent),
 		TEST(what_is_read_in_a_stretch_is_its_request_when_it_reads),
+		TEST(a_job_goes_on_with_what_it_has_read),
 		TEST(a_wait_ends_the_event_and_not_the_task),
 		TEST(an_owner_that_was_told_of_makes_the_next_call),
 		TEST(accepting_is_known_until_the_next_wait),
