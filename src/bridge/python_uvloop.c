@@ -5,9 +5,9 @@
  * - It reads outside of any handle and then runs its transport's callback in a context that all
  *   connections of a server share: an event lasts until the next handle is run (the call that
  *   enters a handle's context is replaced in uvloop's import table).
- * - So a context does not say which connection it descends from. A context is a connection's when
- * it was first scheduled after an accept and before the next wait, or while a request of the
- *   connection was handled; one that was there before (a worker of the whole program) never is.
+ * - So a context does not say which connection it descends from. One that is made while a request
+ * is handled works for that; one that was there before (a task for each connection, a worker of the
+ *   whole program) cannot be told from others, and never gets a request.
  * - It writes at the end of a round, outside of any context: whose a request is, is said of the
  *   connection when the program hands the bytes over.
  */
@@ -20,7 +20,6 @@
 #include "flow/bridge.h"
 
 #define OBJECT "/uvloop/loop."
-#define ANY    1 /* a connection that will be known with its first request */
 
 /* ---- where events end ---- */
 
@@ -45,9 +44,7 @@ static void schedule(struct at_py *context)
 	if (at_bridge_open(mark.token) || (!known && mark.token) || (known && !token))
 		return;
 	if (!known)
-		mark.conn = token ? conn : at_bridge_accepted() ? ANY : 0;
-	else if (mark.conn == ANY)
-		mark.conn = conn;
+		mark.conn = token ? conn : 0;
 	if (token && mark.conn != conn)
 		return;
 	mark.token = token;
