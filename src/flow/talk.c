@@ -270,7 +270,8 @@ void at_talk_in(struct at_conn *c, int fd, const char *bytes, size_t n)
 	if (c->role == AT_CONN_UNDECIDED)
 		c->role = AT_CONN_SERVER;
 	if (c->role == AT_CONN_CLIENT) {
-		at_bridge_event_over();
+		if (!at_bridge_reads())
+			at_bridge_event_over();
 		if (t->first)
 			at_causality_resume(t->first);
 		feed(t, &t->response, &responses, bytes, n);
