@@ -204,6 +204,17 @@ struct start {
 };
 
 static struct start pending;
+static uint32_t ours; /* such threads (atomic) */
+
+unsigned at_thread_ours(void)
+{
+	return __atomic_load_n(&ours, __ATOMIC_RELAXED);
+}
+
+void at_thread_after_fork(void)
+{
+	ours = 0;
+}
 
 static void *run(void *unused)
 {
@@ -217,6 +228,7 @@ static void *run(void *unused)
 	void *ret = mine.main(mine.arg);
 	if (extras() & AT_THREAD_WATCHED)
 		show();
+	__atomic_sub_fetch(&ours, 1, __ATOMIC_RELAXED);
 	return ret;
 }
 
@@ -235,9 +247,12 @@ bool at_thread_start(void *(*main)(void *), void *arg, unsigned stack)
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &old);
 	at_thread_self.guard++;
+	__atomic_add_fetch(&ours, 1, __ATOMIC_RELAXED);
 	int rc = (create ? create : at_libc.pthread_create)(&id, &attr, run, NULL);
 	at_thread_self.guard--;
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
 	pthread_attr_destroy(&attr);
+	if (rc != 0)
+		__atomic_sub_fetch(&ours, 1, __ATOMIC_RELAXED);
 	return rc == 0;
 }

@@ -108,4 +108,10 @@ void at_thread_look_around(void);
  * `stack` bytes, name "autotrace". False when the system refuses. Not async-signal-safe. */
 bool at_thread_start(void *(*main)(void *), void *arg, unsigned stack);
 
+/* How many threads of ours there are now. */
+unsigned at_thread_ours(void);
+
+/* In a forked child: there are none. */
+void at_thread_after_fork(void);
+
 #endif

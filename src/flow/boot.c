@@ -20,6 +20,7 @@
 #include "export/export.h"
 #include "flow/defer.h"
 #include "flow/exchange.h"
+#include "flow/roster.h"
 #include "libc/libc.h"
 #include "trace/propagate.h"
 
@@ -53,6 +54,7 @@ static void after_fork_in_child(void)
 	at_entropy_after_fork();
 	at_defer_after_fork();
 	at_exchange_after_fork();
+	at_roster_after_fork();
 	at_export_fork_child();
 	at_process_begin_again();
 }
@@ -151,6 +153,7 @@ void at_boot_start(const char *const *argv, const char *const *envp, const char 
 		return;
 	}
 	at_defer_start();
+	at_roster_start();
 	pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
 	if (at_boot.config.sigterm && at_boot.exporting)
 		watch_sigterm();

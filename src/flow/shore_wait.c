@@ -6,6 +6,7 @@
 #include "conn/conn.h"
 #include "flow/boot.h"
 #include "flow/causality.h"
+#include "flow/roster.h"
 #include "flow/shore.h"
 
 /* Descriptors of one wait that are looked at; a larger set is a loop's. */
@@ -100,6 +101,7 @@ static void *begin(void *birth)
 	struct birth b = *(struct birth *)birth;
 	at_thread_enter();
 	at_pool_put(birth);
+	at_roster_join();
 	at_causality_inherit(b.current);
 	at_thread_leave();
 	void *ret = b.start(b.arg);
@@ -116,8 +118,9 @@ void at_shore_thread(void *(**start)(void *), void **arg)
 	at_boot_thread();
 	at_thread_enter();
 	struct at_ref current = at_causality_current(&rule);
-	struct birth *b = current.exchange ? at_pool_get(sizeof(*b), NULL) : NULL;
+	struct birth *b = at_pool_get(sizeof(*b), NULL);
 	if (b) {
+		at_roster_expect();
 		*b = (struct birth){*start, *arg, current};
 		*start = begin;
 		*arg = b;
@@ -132,6 +135,7 @@ void at_shore_thread_failed(void *(*start)(void *), void *arg)
 	if (start != begin)
 		return;
 	at_thread_enter();
+	at_roster_unexpect();
 	at_pool_put(arg);
 	at_thread_leave();
 	errno = saved;

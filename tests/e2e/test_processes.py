@@ -189,3 +189,14 @@ def test_little_address_space(shared, room):
     assert (result.code, result.out.splitlines()[-1]) == (0, "ok"), (result.out, result.err)
     assert len(result.err.splitlines()) <= 2, result.err
     shared.fresh(0.3)
+
+
+@pytest.mark.parametrize("way", ["alone", "cancelled", "thread", "joined", "threads", "child", "destructor"])
+def test_the_first_thread_leaves(shared, take, way):
+    """libc ends a process with its last thread. Ours does not count: the program ends as without us."""
+    program = BUILD / "tests/programs/leavers"
+    plain = shared.run([program, way], "leavers", traced=False)
+    ours = shared.run([program, way], "leavers", env={"AUTOTRACE_EXIT_TIMEOUT": 5000})
+    assert (ours.code, sorted(ours.out.splitlines()), ours.err) == (0, sorted(plain.out.splitlines()), "")
+    assert "exit handlers run" in plain.out
+    take(2 * sum(line in ("the first thread", "a thread", "a child", "a destructor") for line in ours.out.splitlines()))
