@@ -177,7 +177,7 @@ STACKS = [
         SYNC + " fan", EVENT_LOOP,
     ),
     Stack("jvm", "JVM HttpServer with an executor, HttpClient", "default-jdk-headless", java, SYNC + " fan hand",
-          EVENT_LOOP),
+          0.55, "sendAsync and jobs of an executor: no bridge tells whose they are"),
     Stack(
         "nginx", "nginx, 1 worker, kept connections to its upstream", "nginx-light", nginx(1), "one", EXACT, proxy=True,
     ),
@@ -194,9 +194,11 @@ STACKS = [
         "haproxy", "HAProxy, kept connections to its upstream", "haproxy",
         fills(["haproxy", "-db", "-f", "{config}"], "haproxy.cfg"), "one", EXACT, proxy=True,
     ),
-    Stack("puma", "puma, 16 threads, net/http", "puma ruby-rack", puma, SYNC + " fan", EXACT),
+    Stack("puma", "puma, 16 threads, net/http", "puma ruby-rack", puma, SYNC + " fan", 0.6,
+          "Ruby keeps its threads for later ones, and puma's reactor reads for its workers"),
     Stack("php", "PHP's own server, 8 workers, ext/curl", "php-cli php-curl", php, SYNC + " fan", EXACT, tick=False),
-    Stack("epoll", "a C server of one thread around epoll", "gcc", epoll, SYNC + " fan", EVENT_LOOP),
+    Stack("epoll", "a C server of one thread around epoll", "gcc", epoll, SYNC + " fan", 0.1,
+          "what speaks no HTTP (its timers, its database) says nothing of whose it is"),
     Stack(
         "chain", "nginx -> uvicorn (aiohttp's client) -> Node (http.request)",
         "nginx-light uvicorn python3-aiohttp nodejs", chain, SYNC + " fan", EVENT_LOOP, tick=False, leaving=0,
@@ -205,4 +207,4 @@ STACKS = [
     ),
 ]  # fmt: skip
 BY_NAME = {stack.name: stack for stack in STACKS}
-QUICK = ["flask", "python-pool", "aiohttp", "node-http"]
+QUICK = ["flask", "gunicorn-gthread", "python-pool", "aiohttp", "node-http", "nginx"]
