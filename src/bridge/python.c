@@ -39,6 +39,7 @@ static const struct {
 	{"asyncio", at_python_asyncio},
 	{"concurrent.futures", at_python_pool},
 	{"uvloop", at_python_uvloop},
+	{"greenlet", at_python_greenlets},
 };
 
 enum { PARTS = sizeof(parts) / sizeof(parts[0]) };

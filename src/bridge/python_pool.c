@@ -46,10 +46,31 @@ static uint64_t token_of(struct at_py *self)
 	return value;
 }
 
+/* Greenlets change places in the middle of a job, and what is said of a thread would be said of all
+ * of them. */
+static bool have_greenlets(void)
+{
+	if (!at_bridge_is_blurred()) {
+		struct at_py *type = at_python_find("greenlet", "greenlet");
+		at_py.PyErr_Clear();
+		if (type)
+			at_bridge_blur();
+		at_py.Py_DecRef(type);
+	}
+	return at_bridge_is_blurred();
+}
+
+enum at_python_part at_python_greenlets(void)
+{
+	return have_greenlets() ? AT_PYTHON_DONE : AT_PYTHON_ABSENT;
+}
+
 static struct at_py *run(struct at_py *self, struct at_py *const *args, long count,
 			 struct at_py *keywords)
 {
 	struct at_bridge_frame frame;
+	if (have_greenlets())
+		return at_python_patched(&job[RUN], self, args, count, keywords);
 	at_bridge_enter_job(token_of(self), &frame);
 	struct at_py *r = at_python_patched(&job[RUN], self, args, count, keywords);
 	at_bridge_leave(&frame);

@@ -9,4 +9,7 @@
 /* Looks whether the program has loaded it, and if so, sees to it. GIL held. */
 enum at_python_part at_python_pool(void);
 
+/* Looks whether the program has greenlets, and if so, says that. GIL held. */
+enum at_python_part at_python_greenlets(void);
+
 #endif

@@ -106,6 +106,18 @@ void at_bridge_go_on_reading(void)
 	said.now = (struct at_bridge_frame){.on = true, .reads = true};
 }
 
+static bool blurred; /* atomic */
+
+void at_bridge_blur(void)
+{
+	__atomic_store_n(&blurred, true, __ATOMIC_RELAXED);
+}
+
+bool at_bridge_is_blurred(void)
+{
+	return __atomic_load_n(&blurred, __ATOMIC_RELAXED);
+}
+
 bool at_bridge_is_on(void)
 {
 	return said.now.on || asked().exchange;

@@ -55,6 +55,11 @@ void at_bridge_enter_job(uint64_t token, struct at_bridge_frame *save);
  * anything about this thread any more. */
 void at_bridge_leave(const struct at_bridge_frame *save);
 
+/* In this program several strands of work change places on one thread, unseen from outside: in a
+ * thread that multiplexes, what was read last says nothing about who calls. Any thread. */
+void at_bridge_blur(void);
+bool at_bridge_is_blurred(void);
+
 /* Whether a runtime says what this thread works on. */
 bool at_bridge_is_on(void);
 

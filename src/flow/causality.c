@@ -11,6 +11,7 @@
  */
 #include "flow/causality.h"
 
+#include "base/pool.h"
 #include "flow/bridge.h"
 #include "flow/defer.h"
 #include "flow/describe.h"
@@ -25,16 +26,16 @@
 
 /* What a thread is working on. */
 struct worker {
-	struct at_ref current; /* the request, valid while it is open */
-	uint8_t rule;          /* AT_RULE_THREAD, AT_RULE_LOOP or AT_RULE_INHERITED */
-	bool looped;           /* this thread multiplexes connections */
-	bool serves;           /* it has read requests */
-	bool touched;          /* it has done something for the current one since it took it up */
-	bool defers;           /* it took up another before: several are waiting to be worked on */
-	bool spilled;          /* more are waiting than find a place */
-	uint32_t waiting;      /* how many are in put_off */
-	struct at_ref
-		put_off[WAITING_MAX]; /* read whole, and left without anything done for them */
+	struct at_ref current;  /* the request, valid while it is open */
+	uint8_t rule;           /* AT_RULE_THREAD, AT_RULE_LOOP or AT_RULE_INHERITED */
+	bool looped;            /* this thread multiplexes connections */
+	bool serves;            /* it has read requests */
+	bool touched;           /* it has done something for the current one since it took it up */
+	bool defers;            /* it took up another before: several are waiting to be worked on */
+	bool spilled;           /* more are waiting than find a place */
+	uint32_t waiting;       /* how many are in put_off */
+	struct at_ref *put_off; /* room for WAITING_MAX from the pool, NULL until one is: requests
+				   read whole, and left without anything done for them */
 };
 
 static __thread struct worker worker __attribute__((tls_model("initial-exec")));
@@ -68,9 +69,11 @@ static bool put_off(void)
 		return false;
 	if (worker.waiting && is_same(worker.put_off[worker.waiting - 1], worker.current))
 		return true;
+	if (!worker.put_off)
+		worker.put_off = at_pool_get(WAITING_MAX * sizeof(*worker.put_off), NULL);
 	if (worker.waiting == WAITING_MAX)
 		forget_answered();
-	if (worker.waiting < WAITING_MAX)
+	if (worker.put_off && worker.waiting < WAITING_MAX)
 		worker.put_off[worker.waiting++] = worker.current;
 	else
 		worker.spilled = true;
@@ -104,7 +107,7 @@ void at_causality_touch(const struct at_exchange *x)
 struct at_ref at_causality_repeated(const struct at_message *m)
 {
 	struct at_ref found = {0};
-	if (!worker.looped || at_bridge_is_on())
+	if (!worker.looped || at_bridge_is_on() || at_bridge_is_blurred())
 		return found;
 	put_off();
 	forget_answered();
@@ -203,7 +206,8 @@ struct at_ref at_causality_current(enum at_rule *ret_rule)
 	bool open = at_exchange_valid(worker.current);
 	if (!open && is_inherited())
 		heir_seen(&stayed);
-	if (worker.defers || !open || (is_inherited() && !are_helpers())) {
+	bool blurred = worker.looped && at_bridge_is_blurred();
+	if (worker.defers || !open || blurred || (is_inherited() && !are_helpers())) {
 		*ret_rule = AT_RULE_NONE;
 		return (struct at_ref){0};
 	}
@@ -229,6 +233,13 @@ struct at_ref at_causality_inherited(void)
 {
 	bool open = is_inherited() && at_exchange_valid(worker.current);
 	return open ? worker.current : (struct at_ref){0};
+}
+
+void at_causality_gone(void)
+{
+	at_pool_put(worker.put_off);
+	worker.put_off = NULL;
+	worker.waiting = 0;
 }
 
 void at_causality_end(void)

@@ -61,7 +61,10 @@ struct at_ref at_causality_inherited(void);
 /* A new thread goes on with what its creator is working on. */
 void at_causality_inherit(struct at_ref from);
 
-/* That thread ends. */
+/* A thread gives back what it keeps: it makes no more calls that matter. */
+void at_causality_gone(void);
+
+/* A thread that inherited ends. */
 void at_causality_end(void);
 
 /* Whether a connection opened by this thread now belongs to an open request that cannot be told:

@@ -22,12 +22,15 @@
 
 #include "base/process.h"
 #include "base/thread.h"
+#include "flow/causality.h"
 #include "libc/floor.h"
 #include "libc/sys.h"
 
 /* Threads that have left the roster may still be on their way out. */
 #define LOOKS 200
 #define PAUSE 5000000L /* ns between two looks */
+
+void (*at_roster_on_last)(void);
 
 static pthread_key_t key;
 static bool open_for_all; /* the key is there */
@@ -72,9 +75,12 @@ static void leave(void *round)
 	uintptr_t n = (uintptr_t)round;
 	if (n < PTHREAD_DESTRUCTOR_ITERATIONS && pthread_setspecific(key, (void *)(n + 1)) == 0)
 		return;
+	at_thread_enter();
+	at_causality_gone();
+	at_thread_leave();
 	if (__atomic_sub_fetch(&present, 1, __ATOMIC_ACQ_REL) == 0 && at_thread_ours() &&
-	    !at_process_is_guest() && is_alone())
-		exit(0);
+	    at_roster_on_last && !at_process_is_guest() && is_alone())
+		at_roster_on_last();
 }
 
 void at_roster_join(void)

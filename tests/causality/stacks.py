@@ -134,7 +134,8 @@ STACKS = [
     ),
     Stack(
         "gunicorn-gevent", "gunicorn, gevent, Flask, requests", FLASK + " gunicorn python3-gevent",
-        gunicorn("--worker-class", "gevent"), SYNC + " fan hand", EVENT_LOOP,
+        gunicorn("--worker-class", "gevent"), SYNC + " fan hand", 0,
+        "greenlets change places on one thread, and nothing that we see tells which one runs",
     ),
     Stack(
         "python-pool", "http.server, ThreadPoolExecutor, urllib", "python3", python("front_pool.py"),
