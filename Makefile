@@ -14,6 +14,7 @@ PREFIX       ?= /usr/local
 FUZZ_SECONDS ?= 60
 SOAK_SECONDS ?= 1800
 PYTHON       ?= /usr/bin/python3
+E2E_AGAIN    ?= 0
 VERSION      := $(shell sed -n 's/^.define AUTOTRACE_VERSION "\(.*\)"$$/\1/p' include/autotrace.h)
 ifeq ($(origin CC),default)
 CC := gcc
@@ -227,7 +228,7 @@ $(addprefix $(BUILD)/.deps-,test check demo bench transparency causality): $(BUI
 test-programs: $(UNIT) $(HELPERS) $(BENCHES)
 helpers: $(HELPERS)
 run_unit = scripts/run-unit $(UNIT)
-run_e2e  = BUILD_DIR=$(abspath $(BUILD)) scripts/run-e2e $(PYTHON)
+run_e2e  = BUILD_DIR=$(abspath $(BUILD)) E2E_AGAIN=$(E2E_AGAIN) scripts/run-e2e $(PYTHON)
 
 unit: $(UNIT) ## run the unit tests
 	$(Q)$(run_unit)
