@@ -6,9 +6,6 @@
 #ifndef AT_FLOW_ROSTER_H
 #define AT_FLOW_ROSTER_H
 
-/* Ends the process as its last thread does: exit(0). Set by the constructor; NULL: nobody does. */
-extern void (*at_roster_on_last)(void);
-
 /* The calling thread is the first of this process. By the constructor, once. */
 void at_roster_start(void);
 

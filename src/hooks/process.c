@@ -13,7 +13,6 @@
 #include "bridge/node.h"
 #include "bridge/python.h"
 #include "flow/boot.h"
-#include "flow/roster.h"
 #include "hooks/hook.h"
 #include "hooks/trampoline.h"
 #include "libc/floor.h"
@@ -30,17 +29,11 @@ static bool is_first_copy(void)
 	return !first || first == (void *)autotrace_version;
 }
 
-static void end(void)
-{
-	exit(0);
-}
-
 __attribute__((constructor(101))) static void start(int argc, char **argv, char **envp)
 {
 	at_libc_resolve();
 	if (getauxval(AT_SECURE) || !is_first_copy())
 		return;
-	at_roster_on_last = end;
 	at_boot_start(argc > 0 ? (const char *const *)argv : NULL, (const char *const *)envp,
 		      (const char *)getauxval(AT_EXECFN));
 	at_node_prepare();
