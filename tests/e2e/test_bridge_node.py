@@ -5,7 +5,7 @@ import subprocess
 
 import pytest
 
-from rig import APPS, PYTHON, Wire, ask, is_child, only, program, until
+from rig import APPS, PYTHON, Wire, ask, only, program, until
 from test_programs_python import accuracy, answer, hammer
 
 CALLS = {"nap": 1, "fan": 3, "queue": 2, "fetch": 1, "name": 1, "immediate": 1, "event": 1, "chain": 3}
@@ -104,8 +104,8 @@ def test_node_options_of_the_program(rig, peer, tmp_path):
 def test_opt_out(rig, peer):
     started = start(rig, peer, env={"AUTOTRACE_BRIDGES": "python"})
     assert ask(started.port, "/nap/a").status == 200
-    served, call = rig.take(2)
-    assert is_child(call, served) and call.rule == "only one"
+    call = only(rig.take(2), kind="client")
+    assert (call.parent, call.rule) == (None, "none"), "nobody else knows whose a call after a timer is"
 
 
 def test_used_up_stack(node, take):
@@ -126,13 +126,12 @@ def test_patched_runtime(rig, peer, tmp_path, patch):
     started = start(rig, peer, options=["--require", tmp_path / "patch.js"])
     started.quiet = False
     assert ask(started.port, "/nap/a").status == 200
-    served, call = rig.take(2)
-    assert is_child(call, served)
+    call = only(rig.take(2), kind="client")
     if "autotrace:" in started.output():
         (line,) = re.findall(r"autotrace: .*", started.output())
-        assert "the bridge to Node has withdrawn" in line and call.rule in ("only one", "loop")
+        assert "the bridge to Node has withdrawn" in line and (call.parent, call.rule) == (None, "none")
     else:
-        assert call.rule == "bridge", "patched, and nothing said"
+        assert call.parent and call.rule == "bridge", "patched, and nothing said"
 
 
 def same(rig, command, **more):
