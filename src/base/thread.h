@@ -100,6 +100,20 @@ static inline void at_thread_leave(void)
 		at_thread_self.guard--;
 }
 
+/* The same before the program's own part of a thread has begun, and after it has ended: a runtime
+ * that watches it has nothing to watch with there. Does not nest. */
+static inline void at_thread_enter_margin(void)
+{
+	at_thread_self.guard++;
+	__asm__ volatile("" ::: "memory");
+}
+
+static inline void at_thread_leave_margin(void)
+{
+	__asm__ volatile("" ::: "memory");
+	at_thread_self.guard--;
+}
+
 /* Looks at the program we are in: whether ThreadSanitizer watches, and whom the program itself
  * would ask for a thread. By the constructor, once. */
 void at_thread_look_around(void);

@@ -73,9 +73,9 @@ static void leave(void *round)
 	uintptr_t n = (uintptr_t)round;
 	if (n < PTHREAD_DESTRUCTOR_ITERATIONS && pthread_setspecific(key, (void *)(n + 1)) == 0)
 		return;
-	at_thread_enter();
+	at_thread_enter_margin();
 	at_causality_gone();
-	at_thread_leave();
+	at_thread_leave_margin();
 	if (__atomic_sub_fetch(&present, 1, __ATOMIC_ACQ_REL) == 0 && at_thread_ours() &&
 	    !at_process_is_guest() && is_alone())
 		exit(0);

@@ -99,15 +99,15 @@ struct birth {
 static void *begin(void *birth)
 {
 	struct birth b = *(struct birth *)birth;
-	at_thread_enter();
+	at_thread_enter_margin();
 	at_pool_put(birth);
 	at_roster_join();
 	at_causality_inherit(b.current);
-	at_thread_leave();
+	at_thread_leave_margin();
 	void *ret = b.start(b.arg);
-	at_thread_enter();
+	at_thread_enter_margin();
 	at_causality_end();
-	at_thread_leave();
+	at_thread_leave_margin();
 	return ret;
 }
 

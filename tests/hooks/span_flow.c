@@ -250,7 +250,7 @@ static void *answers_to_the_end(void *e)
 void span_hook_pthread_setcanceltype(void)
 {
 	pthread_t id;
-	void *result;
+	void *result = NULL;
 	struct ends e = span_asked("/cancelled");
 	must(pthread_create(&id, NULL, answers_to_the_end, &e) == 0, "pthread_create");
 	usleep(10000);

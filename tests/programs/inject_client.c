@@ -669,7 +669,7 @@ static void cut_and_cancelled(void)
 	if (!short_writes)
 		die("short_writes");
 	for (long n = 1; n < (long)LEN(text) + 72; n++) {
-		pthread_t id;
+		pthread_t id = 0;
 		int fd = dial();
 		short_writes(n);
 		ssize_t done = write(fd, text, LEN(text));
