@@ -204,6 +204,16 @@ struct start {
 };
 
 static struct start pending;
+
+bool at_thread_first_steps(void)
+{
+#ifdef __SANITIZE_THREAD__
+	return false;
+#else
+	return !(extras() & AT_THREAD_WATCHED);
+#endif
+}
+
 static uint32_t ours; /* such threads (atomic) */
 
 unsigned at_thread_ours(void)

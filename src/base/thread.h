@@ -100,6 +100,10 @@ static inline void at_thread_leave(void)
 		at_thread_self.guard--;
 }
 
+/* Whether work of ours may come before a thread's own: ThreadSanitizer makes its part of a thread
+ * behind us, and needs it. */
+bool at_thread_first_steps(void);
+
 /* The same before the program's own part of a thread has begun, and after it has ended: a runtime
  * that watches it has nothing to watch with there. Does not nest. */
 static inline void at_thread_enter_margin(void)

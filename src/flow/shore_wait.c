@@ -118,7 +118,8 @@ void at_shore_thread(void *(**start)(void *), void **arg)
 	at_boot_thread();
 	at_thread_enter();
 	struct at_ref current = at_causality_current(&rule);
-	struct birth *b = at_pool_get(sizeof(*b), NULL);
+	bool joins = current.exchange || at_thread_first_steps();
+	struct birth *b = joins ? at_pool_get(sizeof(*b), NULL) : NULL;
 	if (b) {
 		at_roster_expect();
 		*b = (struct birth){*start, *arg, current};

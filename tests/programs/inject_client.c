@@ -674,9 +674,11 @@ static void cut_and_cancelled(void)
 		short_writes(n);
 		ssize_t done = write(fd, text, LEN(text));
 		done = done < 0 && errno == EINTR ? 0 : done; /* as above */
+		if (done < 0)
+			die("write");
 		struct rest rest = {.fd = fd, .how = (int)(n % 5), .file = memfd_create("rest", 0)};
 		rest.iov = (struct iovec){text + done, LEN(text) - (size_t)done};
-		if (pwrite(rest.file, rest.iov.iov_base, rest.iov.iov_len, 0) < 0 || done < 0 ||
+		if (pwrite(rest.file, rest.iov.iov_base, rest.iov.iov_len, 0) < 0 ||
 		    pthread_create(&id, NULL, write_cancelled, &rest) != 0)
 			die("write");
 		pthread_join(id, NULL);
