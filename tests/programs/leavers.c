@@ -89,6 +89,8 @@ static void *fork_there(void *unused)
 {
 	int status;
 	(void)unused;
+	/* A fork while libc loads what pthread_exit needs leaves the child without it. */
+	pthread_join(first, NULL);
 	fflush(stdout);
 	pid_t pid = fork();
 	if (pid == 0) {
