@@ -83,7 +83,7 @@ static void leave(void *round)
 
 void at_roster_join(void)
 {
-	if (open_for_all)
+	if (open_for_all && at_thread_first_steps())
 		pthread_setspecific(key, (void *)1);
 }
 
