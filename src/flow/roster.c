@@ -53,13 +53,16 @@ static unsigned kernel_count(void)
 	return p ? (unsigned)strtoul(p, NULL, 10) : 0;
 }
 
-/* Nobody but the calling thread, ours, and a first thread that left before. */
+/* Nobody but the calling thread, ours, and a first thread that left before. Where the kernel does
+ * not say (no /proc) somebody may be there: better a process that stays than a thread cut off. */
 static bool is_alone(void)
 {
 	struct timespec pause = {0, PAUSE};
 	for (unsigned i = 0; i < LOOKS; i++) {
 		bool first = at_sys(SYS_gettid, 0, 0, 0) == at_sys(SYS_getpid, 0, 0, 0);
 		unsigned n = kernel_count();
+		if (!n)
+			return false;
 		if (n <= at_thread_ours() + (first ? 1u : 2u))
 			return true;
 		at_sys(SYS_nanosleep, (long)&pause, 0, 0);

@@ -1,5 +1,6 @@
 """Python says which request its tasks, jobs and callbacks work for; and nothing else of it changes."""
 
+import os
 import asyncio
 import re
 import subprocess
@@ -12,7 +13,8 @@ from rig import APPS, LIBRARY, PYTHON, environment, respond
 
 MANY = 64
 CALLS = {"sleep": 2, "gather": 3, "pool": 2, "executor": 2, "thread": 1}
-OTHERS = sorted(Path("/root/.pyenv/versions").glob("3.*/bin/python"))
+PYENV = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"))
+OTHERS = sorted(PYENV.glob("versions/3.*/bin/python"))
 
 
 @pytest.fixture(scope="module")
@@ -129,7 +131,7 @@ def test_sitecustomize(shared, peer, tmp_path):
 @pytest.mark.parametrize("python", OTHERS or [None], ids=lambda p: p and p.parts[-3])
 def test_other_versions(shared, peer, python):
     if not python:
-        pytest.skip("no other Python in /root/.pyenv")
+        pytest.skip(f"no other Python in {PYENV}")
     minor = int(python.parts[-3].split(".")[1])
     if minor < 7:
         pytest.skip(f"3.{minor} has no asyncio.run")
