@@ -1,7 +1,7 @@
 """Python says which request its tasks, jobs and callbacks work for; and nothing else of it changes."""
 
-import os
 import asyncio
+import os
 import re
 import subprocess
 import zipapp
