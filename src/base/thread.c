@@ -154,7 +154,8 @@ static void give_up_work(void)
 bool at_thread_must_pass(void)
 {
 	struct at_thread *self = &at_thread_self;
-	if (self->in_vfork || self->guard >= AT_THREAD_OURS || at_process_sleeps())
+	if (!at_libc_ready() || self->in_vfork || self->guard >= AT_THREAD_OURS ||
+	    at_process_sleeps())
 		return true;
 	if (!self->guard)
 		return false;

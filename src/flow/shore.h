@@ -29,7 +29,7 @@ static inline bool at_shore_pass(int fd)
 	if (!at_thread_pass())
 		return at_fdmap_get(fd) == AT_FD_BORING;
 	/* A signal handler that interrupted our own work: its bytes are not seen. */
-	if (at_thread_self.guard && at_thread_self.guard < AT_THREAD_OURS)
+	if (at_process_is_live() && at_thread_self.guard && at_thread_self.guard < AT_THREAD_OURS)
 		at_shore_unseen(fd);
 	return true;
 }

@@ -69,6 +69,8 @@ void AT_HOOK(quick_exit)(int status)
 
 void at_hook_before_exec(void)
 {
+	if (!at_libc_ready())
+		return;
 	int saved = errno;
 	at_boot_end(false);
 	errno = saved;
@@ -96,7 +98,7 @@ void at_hook_before_prctl(int option, unsigned long mode, const void *filter)
 /* Before the thread can be cancelled anywhere. */
 int AT_HOOK(pthread_setcanceltype)(int type, int *old)
 {
-	if (type == PTHREAD_CANCEL_ASYNCHRONOUS)
+	if (at_libc_ready() && type == PTHREAD_CANCEL_ASYNCHRONOUS)
 		at_thread_is_snatched();
 	return at_libc.pthread_setcanceltype(type, old);
 }

@@ -47,6 +47,7 @@ int AT_HOOK(epoll_pwait2)(int fd, struct epoll_event *events, int count,
 
 int AT_HOOK(poll)(struct pollfd *fds, nfds_t count, int timeout)
 {
+	at_libc_ready();
 	int rc = at_libc.poll(fds, count, timeout);
 	polled(fds, count, timeout == 0, rc);
 	return rc;
@@ -54,6 +55,7 @@ int AT_HOOK(poll)(struct pollfd *fds, nfds_t count, int timeout)
 
 int AT_HOOK(__poll_chk)(struct pollfd *fds, nfds_t count, int timeout, size_t room)
 {
+	at_libc_ready();
 	int rc = at_libc.__poll_chk(fds, count, timeout, room);
 	polled(fds, count, timeout == 0, rc);
 	return rc;
@@ -62,6 +64,7 @@ int AT_HOOK(__poll_chk)(struct pollfd *fds, nfds_t count, int timeout, size_t ro
 int AT_HOOK(ppoll)(struct pollfd *fds, nfds_t count, const struct timespec *timeout,
 		   const sigset_t *mask)
 {
+	at_libc_ready();
 	int rc = at_libc.ppoll(fds, count, timeout, mask);
 	polled(fds, count, rc == 0 && is_zero(timeout), rc);
 	return rc;
@@ -70,6 +73,7 @@ int AT_HOOK(ppoll)(struct pollfd *fds, nfds_t count, const struct timespec *time
 int AT_HOOK(__ppoll_chk)(struct pollfd *fds, nfds_t count, const struct timespec *timeout,
 			 const sigset_t *mask, size_t room)
 {
+	at_libc_ready();
 	int rc = at_libc.__ppoll_chk(fds, count, timeout, mask, room);
 	polled(fds, count, rc == 0 && is_zero(timeout), rc);
 	return rc;

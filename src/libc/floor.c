@@ -15,8 +15,9 @@
 #include <link.h>
 #include <pthread.h>
 #include <stdint.h>
-#include <string.h>
 #include <sys/auxv.h>
+
+#include "libc/names.h"
 
 #pragma weak dlsym
 #pragma weak pthread_key_create
@@ -29,8 +30,6 @@
 #else
 #define STAT_LAYOUT 0
 #endif
-
-#define VERSION_HIDDEN 0x8000 /* bit of a DT_VERSYM entry: not the default version */
 
 int __xstat(int layout, const char *path, struct stat *out);
 int __lxstat(int layout, const char *path, struct stat *out);
@@ -76,85 +75,19 @@ void at_floor_cancel_restore(int state)
 		pthread_setcancelstate(state, NULL);
 }
 
-/* The tables of one loaded object. */
-struct tables {
-	ElfW(Addr) base;          /* what symbol values are relative to */
-	const ElfW(Sym) * symbol; /* DT_SYMTAB */
-	const char *text;         /* DT_STRTAB */
-	const uint32_t *hash;     /* DT_GNU_HASH */
-	const uint16_t *version;  /* DT_VERSYM, or NULL */
-};
-
 /* One search, handed through dl_iterate_phdr(). */
 struct search {
 	const char *name; /* borrowed */
-	uint32_t hash;    /* of name, as DT_GNU_HASH computes it */
 	bool after_us;    /* our own object has gone by */
 	void *found;      /* the answer, or NULL */
 };
 
-static uint32_t gnu_hash(const char *name)
+static const ElfW(Dyn) * dynamic_of(const struct dl_phdr_info *object)
 {
-	uint32_t hash = 5381;
-
-	for (; *name != '\0'; name++)
-		hash = hash * 33 + (unsigned char)*name;
-	return hash;
-}
-
-/* The loader has made the pointers absolute, but for an object it does not own: `relative`. */
-static bool read_tables(const struct dl_phdr_info *object, bool relative, struct tables *out)
-{
-	const ElfW(Dyn) *entry = NULL;
-
-	memset(out, 0, sizeof(*out));
-	out->base = object->dlpi_addr;
 	for (int i = 0; i < object->dlpi_phnum; i++)
 		if (object->dlpi_phdr[i].p_type == PT_DYNAMIC)
-			entry = (const void *)(out->base + object->dlpi_phdr[i].p_vaddr);
-	for (; entry != NULL && entry->d_tag != DT_NULL; entry++) {
-		if (!relative && entry->d_un.d_ptr < out->base)
-			continue;
-		const void *table = (const void *)(entry->d_un.d_ptr + (relative ? out->base : 0));
-
-		if (entry->d_tag == DT_SYMTAB)
-			out->symbol = table;
-		else if (entry->d_tag == DT_STRTAB)
-			out->text = table;
-		else if (entry->d_tag == DT_GNU_HASH)
-			out->hash = table;
-		else if (entry->d_tag == DT_VERSYM)
-			out->version = table;
-	}
-	return out->symbol != NULL && out->text != NULL && out->hash != NULL;
-}
-
-static bool is_it(const struct tables *in, uint32_t i, const char *name)
-{
-	const ElfW(Sym) *symbol = &in->symbol[i];
-
-	return symbol->st_shndx != SHN_UNDEF && ELF64_ST_TYPE(symbol->st_info) == STT_FUNC &&
-	       (in->version == NULL || (in->version[i] & VERSION_HIDDEN) == 0) &&
-	       strcmp(in->text + symbol->st_name, name) == 0;
-}
-
-static void *look_up(const struct tables *in, const struct search *search)
-{
-	uint32_t buckets = in->hash[0], first = in->hash[1], words = in->hash[2];
-	const uint32_t *bucket = in->hash + 4 + words * (sizeof(ElfW(Addr)) / sizeof(uint32_t));
-	const uint32_t *chain = bucket + buckets;
-	uint32_t i = buckets == 0 ? 0 : bucket[search->hash % buckets];
-
-	if (i < first)
-		return NULL;
-	for (;; i++) {
-		uint32_t hash = chain[i - first];
-
-		if ((hash | 1) == (search->hash | 1) && is_it(in, i, search->name))
-			return (void *)(in->base + in->symbol[i].st_value);
-		if (hash & 1)
-			return NULL;
-	}
+			return (const void *)(object->dlpi_addr + object->dlpi_phdr[i].p_vaddr);
+	return NULL;
 }
 
 static bool holds_us(const struct dl_phdr_info *object)
@@ -174,19 +107,19 @@ static bool holds_us(const struct dl_phdr_info *object)
 static int visit(struct dl_phdr_info *object, size_t size, void *arg)
 {
 	struct search *search = arg;
-	struct tables tables;
+	struct at_names names;
 
 	(void)size;
 	if (!search->after_us)
 		search->after_us = holds_us(object);
-	else if (read_tables(object, false, &tables))
-		search->found = look_up(&tables, search);
+	else if (at_names_read(object->dlpi_addr, dynamic_of(object), false, &names))
+		search->found = at_names_find(&names, search->name);
 	return search->found != NULL;
 }
 
 void *at_floor_walk_next(const char *name)
 {
-	struct search search = {.name = name, .hash = gnu_hash(name)};
+	struct search search = {.name = name};
 
 	dl_iterate_phdr(visit, &search);
 	return search.found;
@@ -194,7 +127,7 @@ void *at_floor_walk_next(const char *name)
 
 void *at_floor_walk_first(const char *name)
 {
-	struct search search = {.name = name, .hash = gnu_hash(name), .after_us = true};
+	struct search search = {.name = name, .after_us = true};
 
 	dl_iterate_phdr(visit, &search);
 	return search.found;
@@ -207,10 +140,9 @@ void *at_floor_dlsym_next(const char *name)
 
 void *at_floor_vdso(const char *name)
 {
-	struct search search = {.name = name, .hash = gnu_hash(name)};
 	const ElfW(Ehdr) *head = (const void *)getauxval(AT_SYSINFO_EHDR);
 	struct dl_phdr_info object = {0};
-	struct tables tables;
+	struct at_names names;
 
 	if (head == NULL)
 		return NULL;
@@ -222,5 +154,7 @@ void *at_floor_vdso(const char *name)
 			object.dlpi_addr -= object.dlpi_phdr[i].p_vaddr;
 			break;
 		}
-	return read_tables(&object, true, &tables) ? look_up(&tables, &search) : NULL;
+	if (!at_names_read(object.dlpi_addr, dynamic_of(&object), true, &names))
+		return NULL;
+	return at_names_find(&names, name);
 }

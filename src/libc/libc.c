@@ -8,13 +8,15 @@
 #include <stdlib.h>
 #include <sys/syscall.h>
 
+#include "libc/early.h"
 #include "libc/floor.h"
 #include "libc/sys.h"
 
 static long with_errno(long rc)
 {
 	if (rc >= -4095 && rc < 0) {
-		errno = (int)-rc;
+		if (at_early_is_over())
+			errno = (int)-rc;
 		return -1;
 	}
 	return rc;
@@ -131,9 +133,36 @@ static void resolve_one(void **place, const char *name)
 		__atomic_store_n(place, found, __ATOMIC_RELEASE);
 }
 
+/* The linker writes over it when it comes to us. Each address is computed, none is read. */
+static void fill_early(void)
+{
+	static bool filled;
+	void *found;
+	if (filled)
+		return;
+	filled = true;
+#define AT_CALL(ret, name, params, args, raw) \
+	found = at_early_next(#name);         \
+	at_libc.name = found ? (ret(*) params)found : raw_##name;
+#define AT_TRAMPOLINE(name) at_libc_##name = (uintptr_t)at_early_next(#name);
+#include "libc/calls.def"
+#undef AT_CALL
+#undef AT_TRAMPOLINE
+}
+
+bool at_libc_ready(void)
+{
+	if (at_early_is_over())
+		return true;
+	fill_early();
+	return false;
+}
+
 void at_libc_resolve(void)
 {
 	static uint32_t begun;
+	if (!at_libc_ready())
+		return;
 	int saved = errno;
 	if (__atomic_exchange_n(&begun, 1, __ATOMIC_ACQ_REL))
 		return;

@@ -1,7 +1,8 @@
 /*
  * The true functions behind the interposed names. From the first instruction on each pointer can be
  * called: it leads to a raw system call until at_libc_resolve has put the next definition in the
- * link order (RTLD_NEXT) there. Any thread, any context; errno as the true call leaves it.
+ * link order (RTLD_NEXT) there; before the dynamic linker has relocated us, after at_libc_ready.
+ * Any thread, any context; errno as the true call leaves it.
  */
 #ifndef AT_LIBC_LIBC_H
 #define AT_LIBC_LIBC_H
@@ -9,6 +10,7 @@
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <sys/epoll.h>
@@ -33,6 +35,10 @@ extern struct at_libc at_libc;
 #include "libc/calls.def"
 #undef AT_CALL
 #undef AT_TRAMPOLINE
+
+/* False: we are not relocated yet (early.h), nothing of ours works but the table, which is filled
+ * for that time. To be asked before the table is used where at_thread_pass was not. */
+bool at_libc_ready(void);
 
 /* Looks all originals up. Called by the constructor, or earlier by a trampoline that needs its
  * original; a second call does nothing. Not in signal handlers. */

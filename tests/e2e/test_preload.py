@@ -111,6 +111,31 @@ def test_requests_when_a_thread_ends(tmp_path):
     assert (len(spans_of(spans, "SERVER")), len(spans_of(spans, "CLIENT"))) == (8, 8)
 
 
+def test_objects_of_threads_make_requests_when_they_are_destroyed(tmp_path):
+    """C++: thread_local ones of threads that return, exit and are main's, and a static one behind all of them."""
+    spans, made = tmp_path / "spans", tmp_path / "thread_objects"
+    source = os.path.join(SUPPORT, "thread_objects.cc")
+    subprocess.run([program("g++"), "-std=c++17", "-O1", "-pthread", "-o", made, source], check=True)
+    # Those of one thread are made together: four threads, two objects each.
+    plain = run([made])
+    assert plain == (0, "9 requests\n", "")
+    assert run([made], LIBRARY, **to_a_file(spans)) == plain
+    assert (len(spans_of(spans, "SERVER")), len(spans_of(spans, "CLIENT"))) == (9, 9)
+
+
+@pytest.mark.parametrize("binding", ["lazy", "now"])
+def test_calls_before_we_are_relocated(library, tmp_path, binding):
+    """By the resolver of an indirect function in a library that the linker takes up before us."""
+    source, made = tmp_path / "main.c", tmp_path / "main"
+    source.write_text('int resolver_did(void);\nint printf(const char *, ...);\n'
+                      'int main(void) { printf("%x\\n", resolver_did()); return 0; }\n')  # fmt: skip
+    subprocess.run([program("gcc"), "-o", made, source, library("resolver")], check=True)
+    env = {"LD_BIND_NOW": "1"} if binding == "now" else {}
+    plain = run([made], **env)
+    assert plain == (0, "3ff\n", "")
+    assert run([made], LIBRARY, OTEL_TRACES_EXPORTER="none", **env) == plain
+
+
 # --- what a program brings and is given ---
 
 LIBRARIES = {

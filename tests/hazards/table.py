@@ -100,12 +100,19 @@ HAZARDS = [
     ),
     Hazard(
         5, "called before our constructor, or by an allocator that is being set up",
-        ["src/libc/libc.c", "src/base/process.h", "src/hooks/trampoline.S"],
+        ["src/libc/libc.c", "src/libc/early.c", "src/base/process.h", "src/hooks/trampoline.S"],
         [
             Mutation(
                 "the table of originals is empty at first",
                 [("src/libc/libc.c", ".name = raw_##name,", ".name = NULL,")],
                 ["e2e test_preload.py::test_calls_before_our_constructor_and_after_our_destructor"],
+            ),
+            Mutation(
+                "nobody asks whether the dynamic linker has relocated us",
+                [("src/libc/libc.c", "\tif (at_early_is_over())\n\t\treturn true;\n\tfill_early();\n\treturn false;",
+                  "\treturn (void)fill_early, true;")],
+                ["e2e test_preload.py::test_calls_before_we_are_relocated[lazy]",
+                 "e2e test_preload.py::test_calls_before_we_are_relocated[now]"],
             ),
             Mutation(
                 "hooks work before the settings are read, and when they say no",

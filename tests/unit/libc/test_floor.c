@@ -1,5 +1,5 @@
 /*
- * Tests of libc/floor.c: the walk over the loaded objects gives what dlsym(RTLD_NEXT) gives, and
+ * Tests of libc/floor.c: the walks over the loaded objects give what dlsym(RTLD_NEXT) gives, and
  * the renamed stat family answers as stat(2) does.
  */
 #include <stdarg.h>
@@ -15,6 +15,7 @@
 #include <sys/auxv.h>
 #include <unistd.h>
 
+#include "libc/early.h"
 #include "libc/floor.h"
 #include "libc/vdso.h"
 
@@ -35,6 +36,7 @@ static void walk_finds_what_dlsym_finds(void **state)
 		if (at_floor_walk_next(names[i]) != expected)
 			fail_msg("%s: the walk and dlsym differ", names[i]);
 		assert_ptr_equal(at_floor_dlsym_next(names[i]), expected);
+		assert_ptr_equal(at_early_next(names[i]), expected);
 		expected = dlsym(RTLD_DEFAULT, names[i]);
 		assert_ptr_equal(at_floor_walk_first(names[i]), expected);
 	}
@@ -45,6 +47,7 @@ static void walk_does_not_find_what_is_not_there(void **state)
 	(void)state;
 	assert_null(at_floor_walk_next("no_function_has_this_name"));
 	assert_null(at_floor_walk_next(""));
+	assert_null(at_early_next("no_function_has_this_name"));
 }
 
 static void threads_are_there(void **state)
