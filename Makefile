@@ -72,7 +72,7 @@ DEPS       := $(BUILD)/.deps-build
 all: lib programs ## build the library and the two programs
 lib: $(BUILD)/libautotrace.so ## build/libautotrace.so alone
 core: $(BUILD)/core.a ## build/core.a alone: everything but the hooks
-bundle: $(BUILD)/libbundle.a ## libcurl, OpenSSL, zlib and protobuf-c as one object (cached)
+bundle: $(BUILD)/libbundle.a ## libcurl, OpenSSL, nghttp2, zlib and protobuf-c as one object (cached)
 programs: $(PROGRAMS)
 
 $(DEPS): scripts/install-deps
