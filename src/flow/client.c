@@ -1,5 +1,5 @@
 /*
- * Client spans. Fed by inject.c with request heads about to be written and by talk.c with what was
+ * Client spans. Fed by the protocols with request heads about to be written and with what was
  * written; decides parent, identity and sampling of each call.
  */
 #include "flow/client.h"
@@ -124,7 +124,7 @@ static void find_parent(struct at_exchange *x, struct at_ref known, struct at_cl
 	}
 }
 
-static void identify(struct at_talk *t, struct at_exchange *x, const struct at_message *m)
+void at_client_identify(struct at_talk *t, struct at_exchange *x, const struct at_message *m)
 {
 	struct at_ref known = {0};
 	x->carries = (uint8_t)classify(m, &known);
@@ -154,52 +154,19 @@ struct at_exchange *at_client_announce(struct at_talk *t, const struct at_messag
 		x = at_exchange_open(t, AT_SPAN_CLIENT);
 	if (!x)
 		return NULL;
-	identify(t, x, m);
+	at_client_identify(t, x, m);
 	x->announced = true;
 	t->announced++;
 	return x;
 }
 
-/* ---- what was written ---- */
-
-static struct at_exchange *first_announced(const struct at_talk *t)
+void at_client_left(const struct at_exchange *x)
 {
-	struct at_exchange *x = t->announced ? t->first : NULL;
-	while (x && !x->announced)
-		x = x->next;
-	return x;
-}
-
-static void begin(void *ctx)
-{
-	struct at_talk *t = ctx;
-	t->asking = first_announced(t);
-	if (!t->asking && !t->early)
-		t->asking = at_exchange_open(t, AT_SPAN_CLIENT);
-}
-
-static enum at_http1_then head(void *ctx, const struct at_message *m)
-{
-	struct at_talk *t = ctx;
-	struct at_exchange *x = t->asking;
-	if (!x && t->early) {
-		t->early--;
-		return AT_HTTP1_THEN_BODY;
-	}
-	if (!x)
-		return AT_HTTP1_THEN_STOP;
-	if (x->announced) {
-		x->announced = false;
-		t->announced--;
-	} else {
-		identify(t, x, m);
-	}
 	if (!x->injected && x->carries != AT_CLIENT_INSTRUMENTED && at_boot.config.inject)
 		at_count(inject_skipped, 1);
-	return AT_HTTP1_THEN_BODY;
 }
 
-const struct at_http1_sink at_client_requests = {begin, head, at_talk_asked};
+/* ---- connections ---- */
 
 void at_client_connect_failed(const struct at_endpoint *peer, int error, uint64_t began,
 			      struct at_claim claim)

@@ -8,12 +8,15 @@
 #include "flow/causality.h"
 #include "flow/talk.h"
 
-/* Callbacks for the requests' direction; ctx is the talk. */
-extern const struct at_http1_sink at_client_requests;
-
 /* A request head that is about to be written: its exchange with identity, parent and attributes.
- * Returns the exchange, or NULL (no memory, cap). `m` is what at_http1_look found. */
+ * Returns the exchange, or NULL (no memory, cap). `m` is what the look ahead found. */
 struct at_exchange *at_client_announce(struct at_talk *t, const struct at_message *m);
+
+/* The head of x, which is on its way: gives it parent, identity and attributes. */
+void at_client_identify(struct at_talk *t, struct at_exchange *x, const struct at_message *m);
+
+/* The head of x has left: counts it when it left without the header that it should have. */
+void at_client_left(const struct at_exchange *x);
 
 /* How the request carried context already. */
 enum at_client_carries {

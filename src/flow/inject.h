@@ -38,6 +38,15 @@ struct at_edits {
  * pieces themselves can be read. The result goes to at_inject_send. */
 struct at_edits *at_inject_plan(struct at_conn *c, int fd, const struct iovec *iov, int count);
 
+/* One more edit, of n bytes at `text`, of the head that belongs to x: at offset `at` of what is
+ * written. False: too many, or no memory. */
+bool at_inject_edit(struct at_edits *e, struct at_exchange *x, size_t at, const char *text,
+		    size_t n, bool replaces);
+
+/* HTTP/1's part in it; see struct at_protocol. */
+uint64_t at_inject_http1_unread(const struct at_talk *t);
+void at_inject_http1_look(struct at_talk *t, struct at_edits *e, const char *data, size_t n);
+
 /* Gives the edits' memory back; what of it belongs to left-overs stays with `t` (or NULL). Lock of
  * t held. at_inject_send does it itself. */
 void at_inject_free(struct at_talk *t, struct at_edits *e);

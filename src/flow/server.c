@@ -1,6 +1,6 @@
 /*
- * Server spans. Fed by talk.c with the requests that came in; decides identity (the remote parent's
- * trace, or a new one), sampling, and what is kept to be sent on.
+ * Server spans. Fed by the protocols with the requests that came in; decides identity (the remote
+ * parent's trace, or a new one), sampling, and what is kept to be sent on.
  */
 #include "flow/server.h"
 
@@ -10,12 +10,6 @@
 #include "flow/describe.h"
 #include "flow/story.h"
 #include "trace/propagate.h"
-
-static void begin(void *ctx)
-{
-	struct at_talk *t = ctx;
-	t->asking = at_exchange_open(t, AT_SPAN_SERVER);
-}
 
 /* All values of a field in their order, joined by ','. `one` when it stands there once; otherwise
  * they are collected in *join (base/pool memory, to be freed by the caller). */
@@ -87,12 +81,8 @@ static void identify(struct at_exchange *x, const struct at_message *m)
 		carry_baggage(x, m);
 }
 
-static enum at_http1_then head(void *ctx, const struct at_message *m)
+void at_server_identify(struct at_talk *t, struct at_exchange *x, const struct at_message *m)
 {
-	struct at_talk *t = ctx;
-	struct at_exchange *x = t->asking;
-	if (!x)
-		return AT_HTTP1_THEN_STOP;
 	identify(x, m);
 	at_describe_method(x, m->method);
 	if (x->recording)
@@ -100,7 +90,4 @@ static enum at_http1_then head(void *ctx, const struct at_message *m)
 	at_exchange_name(x);
 	if (at_log_on(AT_LOG_DEBUG))
 		at_story_request(t->fd, x, m);
-	return AT_HTTP1_THEN_BODY;
 }
-
-const struct at_http1_sink at_server_requests = {begin, head, at_talk_asked};

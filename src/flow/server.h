@@ -1,5 +1,5 @@
 /*
- * Requests served here: what the engines report of a server's connection becomes a server span.
+ * Requests served here: what a protocol reports of a server's connection becomes a server span.
  * Called under the connection's lock, on the thread that reads or writes.
  */
 #ifndef AT_FLOW_SERVER_H
@@ -7,7 +7,8 @@
 
 #include "flow/talk.h"
 
-/* Callbacks for the requests' direction; ctx is the talk. */
-extern const struct at_http1_sink at_server_requests;
+/* The head of x has come in: gives it identity (the remote parent's trace, or a new one) and
+ * attributes. */
+void at_server_identify(struct at_talk *t, struct at_exchange *x, const struct at_message *m);
 
 #endif

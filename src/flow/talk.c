@@ -1,6 +1,6 @@
 /*
- * Conversations. Fed by the shore with bytes in stream order, feeds the engines of wire/ whose
- * callbacks lead to server.c and client.c. Owns the talk objects. Not its job: what messages mean.
+ * Conversations. Fed by the shore with bytes in stream order, feeds the protocol that is spoken.
+ * Owns the talk objects and the row of exchanges. Not its job: what the bytes mean.
  */
 #include "flow/talk.h"
 
@@ -9,17 +9,12 @@
 #include <sys/syscall.h>
 #include <time.h>
 
-#include "base/clock.h"
 #include "base/counter.h"
 #include "base/fault.h"
 #include "base/pool.h"
 #include "base/slab.h"
-#include "flow/boot.h"
-#include "flow/bridge.h"
 #include "flow/causality.h"
 #include "flow/client.h"
-#include "flow/describe.h"
-#include "flow/server.h"
 #include "flow/story.h"
 #include "libc/sys.h"
 
@@ -33,8 +28,8 @@ struct at_talk *at_talk_of(struct at_conn *c, int fd)
 		if (!t)
 			return NULL;
 		memset((char *)t + sizeof(t->slab), 0, sizeof(*t) - sizeof(t->slab));
-		at_http1_init(&t->request, AT_WIRE_REQUEST);
-		at_http1_init(&t->response, AT_WIRE_RESPONSE);
+		t->protocol = &at_protocol_http1;
+		t->protocol->init(t);
 		t->conn = c;
 		c->talk = t;
 	}
@@ -76,65 +71,6 @@ void at_talk_remove(struct at_talk *t, struct at_exchange *x)
 	t->count--;
 }
 
-void at_talk_asked(void *ctx, uint64_t body_bytes, uint64_t wire_bytes)
-{
-	struct at_talk *t = ctx;
-	struct at_exchange *x = t->asking;
-	t->asking = NULL;
-	if (!x)
-		return;
-	x->asked = true;
-	x->request_body = body_bytes;
-	x->request_wire = wire_bytes;
-}
-
-/* ---- responses: the same for both roles ---- */
-
-static void response_begin(void *ctx)
-{
-	struct at_talk *t = ctx;
-	struct at_exchange *x = t->first;
-	if (!x)
-		return;
-	x->answering = true;
-	if (x->kind == AT_SPAN_CLIENT)
-		x->first_byte = at_clock_now();
-}
-
-static enum at_http1_then response_head(void *ctx, const struct at_message *m)
-{
-	struct at_talk *t = ctx;
-	struct at_exchange *x = t->first;
-	if (!x || !x->named)
-		return AT_HTTP1_THEN_STOP;
-	if (m->status < 200 && m->status != 101)
-		return AT_HTTP1_THEN_BODY;
-	x->status = m->status;
-	if (x->recording && !x->silent)
-		at_describe_response(x, m);
-	if (m->status == 101 || (x->method == AT_METHOD_CONNECT && m->status / 100 == 2))
-		return AT_HTTP1_THEN_TUNNEL;
-	return x->method == AT_METHOD_HEAD ? AT_HTTP1_THEN_NO_BODY : AT_HTTP1_THEN_BODY;
-}
-
-static void response_end(void *ctx, uint64_t body_bytes, uint64_t wire_bytes)
-{
-	struct at_talk *t = ctx;
-	struct at_exchange *x = t->first;
-	if (!x)
-		return;
-	x->response_body = body_bytes;
-	x->response_wire = wire_bytes;
-	if (x->kind == AT_SPAN_CLIENT) {
-		at_causality_resume(x);
-		t->conn->owner = NULL;
-		t->conn->told = false;
-	}
-	at_exchange_close(x, NULL);
-}
-
-static const struct at_http1_sink responses = {response_begin, response_head, response_end};
-
 /* ---- bytes ---- */
 
 /* Why an exchange that nobody will finish ended; NULL: no failure. */
@@ -164,8 +100,7 @@ static void close_row(struct at_talk *t, bool failed)
 
 static void talk_free(struct at_talk *t)
 {
-	at_http1_free(&t->request);
-	at_http1_free(&t->response);
+	t->protocol->free(t);
 	at_buf_free(&t->tail);
 	at_buf_free(&t->overlay);
 	at_pool_put(t->spare);
@@ -188,61 +123,6 @@ void at_talk_over(struct at_conn *c)
 		return;
 	talk_free(t);
 	c->over = true;
-}
-
-/* What speaks, by the first bytes of a stream that is no HTTP/1. */
-static enum at_counter guess(struct at_str first)
-{
-	static const struct {
-		struct at_str begin; /* of the stream, as far as it is there */
-		enum at_counter counter;
-	} rows[] = {
-		{{"\x16\x03", 2}, AT_COUNT_conns_tls},
-		{{"PRI * HTTP/2.0\r\n", 16}, AT_COUNT_conns_http2},
-	};
-	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
-		if (first.n && at_str_eq(at_str_head(first, rows[i].begin.n),
-					 at_str_head(rows[i].begin, first.n)))
-			return rows[i].counter;
-	return AT_COUNT_conns_opaque;
-}
-
-/* The engine has ended the observation at these bytes: counts why. */
-static void stopped(struct at_talk *t, const struct at_http1 *h, struct at_str bytes)
-{
-	static const uint8_t counter[] = {
-		[AT_HTTP1_STOP_MALFORMED] = AT_COUNT_conns_malformed,
-		[AT_HTTP1_STOP_OVER_CAP] = AT_COUNT_conns_over_cap,
-		[AT_HTTP1_STOP_TUNNEL] = AT_COUNT_conns_tunnel,
-		[AT_HTTP1_STOP_ASKED] = AT_COUNT_conns_opaque,
-	};
-	enum at_counter what = h->stop == AT_HTTP1_STOP_NOT_HTTP
-				       ? guess(bytes)
-				       : (enum at_counter)counter[h->stop];
-	if (h->stop != AT_HTTP1_STOP_NONE) {
-		at_counter_add(what, 1);
-		at_story_over(t->fd, what);
-	}
-	at_talk_over(t->conn);
-}
-
-static void feed(struct at_talk *t, struct at_http1 *h, const struct at_http1_sink *sink,
-		 const char *bytes, size_t n)
-{
-	bool on = bytes ? at_http1_feed(h, bytes, n, sink, t) : at_http1_skip(h, n, sink, t);
-	if (!on)
-		stopped(t, h, at_str(bytes, bytes ? n : 0));
-}
-
-static void count_http1(struct at_talk *t)
-{
-	if (t->counted || !t->first || !t->first->named)
-		return;
-	t->counted = true;
-	AT_STORY(t->fd, "HTTP/1, as %s", t->conn->role == AT_CONN_SERVER ? "server" : "client");
-	at_counter_add(
-		t->conn->role == AT_CONN_SERVER ? AT_COUNT_conns_server : AT_COUNT_conns_client, 1);
-	at_boot_complain();
 }
 
 /* Bytes went by unseen: what follows cannot be told from the middle of something. */
@@ -269,21 +149,7 @@ void at_talk_in(struct at_conn *c, int fd, const char *bytes, size_t n)
 	c->connecting = false;
 	if (c->role == AT_CONN_UNDECIDED)
 		c->role = AT_CONN_SERVER;
-	if (c->role == AT_CONN_CLIENT) {
-		if (!at_bridge_reads())
-			at_bridge_event_over();
-		if (t->first)
-			at_causality_resume(t->first);
-		feed(t, &t->response, &responses, bytes, n);
-		return;
-	}
-	feed(t, &t->request, &at_server_requests, bytes, n);
-	bool asked = c->talk && t->first;
-	at_bridge_read(c, asked ? t->first : NULL);
-	if (asked) {
-		count_http1(t);
-		at_causality_serve(t->first);
-	}
+	t->protocol->in(t, bytes, n);
 }
 
 void at_talk_out(struct at_conn *c, int fd, const char *bytes, size_t n)
@@ -299,22 +165,7 @@ void at_talk_out(struct at_conn *c, int fd, const char *bytes, size_t n)
 	c->connecting = false;
 	if (c->role == AT_CONN_UNDECIDED)
 		c->role = AT_CONN_CLIENT;
-	if (c->role == AT_CONN_CLIENT) {
-		feed(t, &t->request, &at_client_requests, bytes, n);
-		if (c->talk)
-			count_http1(t);
-		return;
-	}
-	struct at_exchange *answered = t->first;
-	if (answered && !answered->answering)
-		at_causality_answer(answered);
-	at_causality_touch(answered);
-	feed(t, &t->response, &responses, bytes, n);
-	if (answered && c->talk && t->first != answered)
-		at_causality_answered();
-	/* A server goes on with the next pipelined request without reading again. */
-	if (c->talk && t->first && t->first != answered && t->first->named)
-		at_causality_serve(t->first);
+	t->protocol->out(t, bytes, n);
 }
 
 void at_talk_eof(struct at_conn *c, int fd)
@@ -328,7 +179,7 @@ void at_talk_eof(struct at_conn *c, int fd)
 	t->fd = fd;
 	if (t->first)
 		at_causality_resume(t->first);
-	at_http1_eof(&t->response, &responses, t);
+	t->protocol->response_over(t);
 	close_row(t, true);
 }
 
@@ -361,7 +212,7 @@ void at_talk_half_closed(struct at_conn *c, int fd)
 	if (!t || c->role != AT_CONN_SERVER)
 		return;
 	t->fd = fd;
-	at_http1_eof(&t->response, &responses, t);
+	t->protocol->response_over(t);
 }
 
 /* Whether the peer has left, which a program that waits by events can know without a read. */
@@ -383,7 +234,7 @@ void at_talk_gone(struct at_conn *c, int fd)
 	AT_STORY(fd, "closed");
 	t->fd = fd;
 	if (c->role == AT_CONN_SERVER)
-		at_http1_eof(&t->response, &responses, t);
+		t->protocol->response_over(t);
 	if (c->role == AT_CONN_SERVER && t->first)
 		c->eof = c->eof || has_hung_up(fd);
 	if (c->role == AT_CONN_CLIENT && t->first)

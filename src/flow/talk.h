@@ -1,7 +1,7 @@
 /*
- * The conversation on one connection: an HTTP/1 engine for each direction and the row of exchanges
- * that await their answer, oldest first. Born with the first bytes, gone with the connection or
- * when the protocol turns out not to be ours. Protected by the connection's lock.
+ * The conversation on one connection: the protocol that is spoken and the row of exchanges that
+ * await their answer, oldest first. Born with the first bytes, gone with the connection or when the
+ * protocol turns out not to be ours. Protected by the connection's lock.
  *
  *   UNDECIDED --first bytes are a request--> HTTP1 --malformed, over a cap, tunnel--> over (freed,
  *       \--anything else--> over                                                descriptor boring)
@@ -19,23 +19,53 @@
 /* Exchanges outstanding on one connection at most (pipelining). */
 #define AT_TALK_EXCHANGES 256
 
+struct at_edits;
+
+/* What a protocol does for a talk. Lock held. A talk may be gone when one of them returns
+ * (at_talk_over): look at the connection then. */
+struct at_protocol {
+	/* The talk is new: makes its part ready. */
+	void (*init)(struct at_talk *t);
+	/* n bytes came in or went out; NULL: they went by unseen. The connection's role is known.
+	 */
+	void (*in)(struct at_talk *t, const char *bytes, size_t n);
+	void (*out)(struct at_talk *t, const char *bytes, size_t n);
+	/* The stream of answers has ended. */
+	void (*response_over)(struct at_talk *t);
+	/* How many of the bytes a client writes next are body, at whose content nobody looks. */
+	uint64_t (*unread)(const struct at_talk *t);
+	/* A client is about to write these bytes: announces the heads among them, and says in
+	 * *edits how they are to be changed. */
+	void (*look)(struct at_talk *t, struct at_edits *edits, const char *data, size_t n);
+	/* Gives its part's memory back. */
+	void (*free)(struct at_talk *t);
+};
+
+extern const struct at_protocol at_protocol_http1;
+
+/* HTTP/1's part of a talk. */
+struct at_talk_http1 {
+	struct at_http1 request;  /* engine of the requests' direction */
+	struct at_http1 response; /* engine of the responses' direction */
+};
+
 struct at_talk {
-	uint64_t slab;              /* the slab's own while free */
-	struct at_conn *conn;       /* the connection it is on */
-	int fd;                     /* descriptor of the present event (diagnosis, peer look-up) */
-	bool counted;               /* counted as an HTTP/1 connection */
-	uint16_t count;             /* exchanges in the row */
-	uint16_t announced;         /* of these, created before their bytes were written */
-	uint16_t early;             /* answered before the writer had come back from its call */
-	struct at_http1 request;    /* engine of the requests' direction */
-	struct at_http1 response;   /* engine of the responses' direction */
-	struct at_exchange *first;  /* oldest unanswered exchange */
-	struct at_exchange *last;   /* youngest */
-	struct at_exchange *asking; /* whose request is going by now */
-	struct at_repeat repeat;    /* attributes that its requests have alike */
-	struct at_buf tail;         /* bytes of ours that the kernel has not taken yet */
-	struct at_buf overlay;      /* bytes that replace the application's next ones */
-	struct at_edits *spare;     /* to write those two without asking for memory; or NULL */
+	uint64_t slab;        /* the slab's own while free */
+	struct at_conn *conn; /* the connection it is on */
+	int fd;               /* descriptor of the present event (diagnosis, peer look-up) */
+	bool counted;         /* counted as a connection of its protocol */
+	uint16_t count;       /* exchanges in the row */
+	uint16_t announced;   /* of these, created before their bytes were written */
+	uint16_t early;       /* answered before the writer had come back from its call */
+	const struct at_protocol *protocol; /* what is spoken */
+	struct at_talk_http1 http1;         /* when that is HTTP/1 */
+	struct at_exchange *first;          /* oldest unanswered exchange */
+	struct at_exchange *last;           /* youngest */
+	struct at_exchange *asking;         /* whose request is going by now */
+	struct at_repeat repeat;            /* attributes that its requests have alike */
+	struct at_buf tail;                 /* bytes of ours that the kernel has not taken yet */
+	struct at_buf overlay;              /* bytes that replace the application's next ones */
+	struct at_edits *spare; /* to write those two without asking for memory; or NULL */
 };
 
 /* The talk of c, created when there is none. NULL: no memory. */
@@ -63,9 +93,6 @@ void at_talk_gone(struct at_conn *c, int fd);
 
 /* Ends the observation: memory is given back, c->over is set (at_conn_leave does the rest). */
 void at_talk_over(struct at_conn *c);
-
-/* The last byte of a request went by: the end() of both roles' request sinks. */
-void at_talk_asked(void *ctx, uint64_t body_bytes, uint64_t wire_bytes);
 
 /* Adds to and takes from the row. */
 void at_talk_push(struct at_talk *t, struct at_exchange *x);

@@ -1,0 +1,258 @@
+/*
+ * HTTP/1 on a connection: an engine for each direction, answers belong to the oldest request. Fed
+ * by talk.c; its engines' callbacks lead to server.c and client.c. Called under the connection's
+ * lock. Not its job: changing heads (inject_http1.c).
+ */
+#include "base/clock.h"
+#include "base/counter.h"
+#include "flow/boot.h"
+#include "flow/bridge.h"
+#include "flow/causality.h"
+#include "flow/client.h"
+#include "flow/describe.h"
+#include "flow/inject.h"
+#include "flow/server.h"
+#include "flow/story.h"
+#include "flow/talk.h"
+
+static void init(struct at_talk *t)
+{
+	at_http1_init(&t->http1.request, AT_WIRE_REQUEST);
+	at_http1_init(&t->http1.response, AT_WIRE_RESPONSE);
+}
+
+/* ---- requests ---- */
+
+static void request_end(void *ctx, uint64_t body_bytes, uint64_t wire_bytes)
+{
+	struct at_talk *t = ctx;
+	struct at_exchange *x = t->asking;
+	t->asking = NULL;
+	if (!x)
+		return;
+	x->asked = true;
+	x->request_body = body_bytes;
+	x->request_wire = wire_bytes;
+}
+
+static void server_begin(void *ctx)
+{
+	struct at_talk *t = ctx;
+	t->asking = at_exchange_open(t, AT_SPAN_SERVER);
+}
+
+static enum at_http1_then server_head(void *ctx, const struct at_message *m)
+{
+	struct at_talk *t = ctx;
+	struct at_exchange *x = t->asking;
+	if (!x)
+		return AT_HTTP1_THEN_STOP;
+	at_server_identify(t, x, m);
+	return AT_HTTP1_THEN_BODY;
+}
+
+static const struct at_http1_sink server_requests = {server_begin, server_head, request_end};
+
+static struct at_exchange *first_announced(const struct at_talk *t)
+{
+	struct at_exchange *x = t->announced ? t->first : NULL;
+	while (x && !x->announced)
+		x = x->next;
+	return x;
+}
+
+static void client_begin(void *ctx)
+{
+	struct at_talk *t = ctx;
+	t->asking = first_announced(t);
+	if (!t->asking && !t->early)
+		t->asking = at_exchange_open(t, AT_SPAN_CLIENT);
+}
+
+static enum at_http1_then client_head(void *ctx, const struct at_message *m)
+{
+	struct at_talk *t = ctx;
+	struct at_exchange *x = t->asking;
+	if (!x && t->early) {
+		t->early--;
+		return AT_HTTP1_THEN_BODY;
+	}
+	if (!x)
+		return AT_HTTP1_THEN_STOP;
+	if (x->announced) {
+		x->announced = false;
+		t->announced--;
+	} else {
+		at_client_identify(t, x, m);
+	}
+	at_client_left(x);
+	return AT_HTTP1_THEN_BODY;
+}
+
+static const struct at_http1_sink client_requests = {client_begin, client_head, request_end};
+
+/* ---- responses: the same for both roles ---- */
+
+static void response_begin(void *ctx)
+{
+	struct at_talk *t = ctx;
+	struct at_exchange *x = t->first;
+	if (!x)
+		return;
+	x->answering = true;
+	if (x->kind == AT_SPAN_CLIENT)
+		x->first_byte = at_clock_now();
+}
+
+static enum at_http1_then response_head(void *ctx, const struct at_message *m)
+{
+	struct at_talk *t = ctx;
+	struct at_exchange *x = t->first;
+	if (!x || !x->named)
+		return AT_HTTP1_THEN_STOP;
+	if (m->status < 200 && m->status != 101)
+		return AT_HTTP1_THEN_BODY;
+	x->status = m->status;
+	if (x->recording && !x->silent)
+		at_describe_response(x, m);
+	if (m->status == 101 || (x->method == AT_METHOD_CONNECT && m->status / 100 == 2))
+		return AT_HTTP1_THEN_TUNNEL;
+	return x->method == AT_METHOD_HEAD ? AT_HTTP1_THEN_NO_BODY : AT_HTTP1_THEN_BODY;
+}
+
+static void response_end(void *ctx, uint64_t body_bytes, uint64_t wire_bytes)
+{
+	struct at_talk *t = ctx;
+	struct at_exchange *x = t->first;
+	if (!x)
+		return;
+	x->response_body = body_bytes;
+	x->response_wire = wire_bytes;
+	if (x->kind == AT_SPAN_CLIENT) {
+		at_causality_resume(x);
+		t->conn->owner = NULL;
+		t->conn->told = false;
+	}
+	at_exchange_close(x, NULL);
+}
+
+static const struct at_http1_sink responses = {response_begin, response_head, response_end};
+
+/* ---- bytes ---- */
+
+/* What speaks, by the first bytes of a stream that is no HTTP/1. */
+static enum at_counter guess(struct at_str first)
+{
+	static const struct {
+		struct at_str begin; /* of the stream, as far as it is there */
+		enum at_counter counter;
+	} rows[] = {
+		{{"\x16\x03", 2}, AT_COUNT_conns_tls},
+		{{"PRI * HTTP/2.0\r\n", 16}, AT_COUNT_conns_http2},
+	};
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		if (first.n && at_str_eq(at_str_head(first, rows[i].begin.n),
+					 at_str_head(rows[i].begin, first.n)))
+			return rows[i].counter;
+	return AT_COUNT_conns_opaque;
+}
+
+/* The engine has ended the observation at these bytes: counts why. */
+static void stopped(struct at_talk *t, const struct at_http1 *h, struct at_str bytes)
+{
+	static const uint8_t counter[] = {
+		[AT_HTTP1_STOP_MALFORMED] = AT_COUNT_conns_malformed,
+		[AT_HTTP1_STOP_OVER_CAP] = AT_COUNT_conns_over_cap,
+		[AT_HTTP1_STOP_TUNNEL] = AT_COUNT_conns_tunnel,
+		[AT_HTTP1_STOP_ASKED] = AT_COUNT_conns_opaque,
+	};
+	enum at_counter what = h->stop == AT_HTTP1_STOP_NOT_HTTP
+				       ? guess(bytes)
+				       : (enum at_counter)counter[h->stop];
+	if (h->stop != AT_HTTP1_STOP_NONE) {
+		at_counter_add(what, 1);
+		at_story_over(t->fd, what);
+	}
+	at_talk_over(t->conn);
+}
+
+static void feed(struct at_talk *t, struct at_http1 *h, const struct at_http1_sink *sink,
+		 const char *bytes, size_t n)
+{
+	bool on = bytes ? at_http1_feed(h, bytes, n, sink, t) : at_http1_skip(h, n, sink, t);
+	if (!on)
+		stopped(t, h, at_str(bytes, bytes ? n : 0));
+}
+
+static void count_http1(struct at_talk *t)
+{
+	if (t->counted || !t->first || !t->first->named)
+		return;
+	t->counted = true;
+	AT_STORY(t->fd, "HTTP/1, as %s", t->conn->role == AT_CONN_SERVER ? "server" : "client");
+	at_counter_add(
+		t->conn->role == AT_CONN_SERVER ? AT_COUNT_conns_server : AT_COUNT_conns_client, 1);
+	at_boot_complain();
+}
+
+static void in(struct at_talk *t, const char *bytes, size_t n)
+{
+	struct at_conn *c = t->conn;
+	if (c->role == AT_CONN_CLIENT) {
+		if (!at_bridge_reads())
+			at_bridge_event_over();
+		if (t->first)
+			at_causality_resume(t->first);
+		feed(t, &t->http1.response, &responses, bytes, n);
+		return;
+	}
+	feed(t, &t->http1.request, &server_requests, bytes, n);
+	bool asked = c->talk && t->first;
+	at_bridge_read(c, asked ? t->first : NULL);
+	if (asked) {
+		count_http1(t);
+		at_causality_serve(t->first);
+	}
+}
+
+static void out(struct at_talk *t, const char *bytes, size_t n)
+{
+	struct at_conn *c = t->conn;
+	if (c->role == AT_CONN_CLIENT) {
+		feed(t, &t->http1.request, &client_requests, bytes, n);
+		if (c->talk)
+			count_http1(t);
+		return;
+	}
+	struct at_exchange *answered = t->first;
+	if (answered && !answered->answering)
+		at_causality_answer(answered);
+	at_causality_touch(answered);
+	feed(t, &t->http1.response, &responses, bytes, n);
+	if (answered && c->talk && t->first != answered)
+		at_causality_answered();
+	/* A server goes on with the next pipelined request without reading again. */
+	if (c->talk && t->first && t->first != answered && t->first->named)
+		at_causality_serve(t->first);
+}
+
+static void response_over(struct at_talk *t)
+{
+	at_http1_eof(&t->http1.response, &responses, t);
+}
+
+static void give_back(struct at_talk *t)
+{
+	at_http1_free(&t->http1.request);
+	at_http1_free(&t->http1.response);
+}
+
+const struct at_protocol at_protocol_http1 = {
+	.init = init,
+	.in = in,
+	.out = out,
+	.response_over = response_over,
+	.unread = at_inject_http1_unread,
+	.look = at_inject_http1_look,
+	.free = give_back,
+};
