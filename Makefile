@@ -62,7 +62,7 @@ PROGRAMS   := $(if $(wildcard src/cli/main.c),$(BUILD)/autotrace) \
 	$(if $(wildcard src/view/main.c),$(BUILD)/autotrace-view)
 UNIT       := $(patsubst tests/unit/%.c,$(BUILD)/tests/unit/%,$(wildcard tests/unit/*/test_*.c))
 HELPERS    := $(patsubst tests/programs/%.c,$(BUILD)/tests/programs/%,$(wildcard tests/programs/*.c)) \
-	$(BUILD)/tests/hooks/hooks $(BUILD)/tests/hooks/deep.so
+	$(addprefix $(BUILD)/tests/,hooks/hooks hooks/deep.so hooks/python.so programs/held.so)
 HOOK_TESTS := $(patsubst tests/hooks/%.c,$(BUILD)/tests/hooks/%.o,$(wildcard tests/hooks/*.c))
 BENCHES    := $(patsubst tests/bench/%.c,$(BUILD)/tests/bench/%,$(wildcard tests/bench/*.c))
 FUZZERS    := $(patsubst tests/fuzz/%.c,$(BUILD)/tests/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
@@ -202,9 +202,12 @@ $(BUILD)/tests/hooks/hooks: $(HOOK_TESTS)
 	$(Q)$(CC) $(CODEGEN) -pthread -o $@ $^ $(LDFLAGS)
 
 $(BUILD)/tests/hooks/deep.so: tests/hooks/deep/deep.c | $(DEPS)
+$(BUILD)/tests/hooks/python.so: tests/hooks/python/python.c tests/hooks/python/stubs.c src/bridge/python_api.def | $(DEPS)
+$(BUILD)/tests/programs/held.so: tests/programs/plug/held.c | $(DEPS)
+$(BUILD)/tests/%.so:
 	@mkdir -p $(@D)
 	$(say) LINK $@
-	$(Q)$(COMPILE) -fPIC -shared -o $@ $< $(LDFLAGS)
+	$(Q)$(CC) -std=gnu11 $(CPPFLAGS) $(WARNINGS) $(CODEGEN) $(CFLAGS) -fPIC -shared -o $@ $(filter %.c,$^) $(LDFLAGS)
 
 $(BUILD)/tests/bench/%: tests/bench/%.c $(BUILD)/core.a $(BUILD)/libbundle.a | $(GEN_H) $(DEPS)
 	@mkdir -p $(@D)

@@ -6,31 +6,27 @@
  *   UNKNOWN --a Python that we know--> LEARNT --its contexts can be read--> WORKING
  *      \--another one-> AWAY                \--they cannot, or a part is foreign--> AWAY (one line)
  *
- * The GIL is never waited for where it can be avoided: a thread that has it goes on at once; the
- * main thread leaves a call that Python makes between two instructions (Py_AddPendingCall); only
- * another thread of Python's that has let it go, to make its loop's pair of sockets, takes it.
+ * All work inside of Python is done as python_gil.c has it: with the GIL, and without a line of the
+ * program's code being run.
  */
 #include "bridge/python.h"
 
 #include <errno.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
 #include "base/log.h"
 #include "bridge/python_asyncio.h"
+#include "bridge/python_gil.h"
 #include "bridge/python_mark.h"
 #include "bridge/python_peek.h"
 #include "bridge/python_pool.h"
 #include "bridge/python_uvloop.h"
 #include "flow/boot.h"
 #include "flow/bridge.h"
-#include "libc/sys.h"
 
 enum state { UNKNOWN, LEARNT, WORKING, AWAY };
 
-static uint32_t state;   /* enum state (atomic) */
-static uint32_t looks;   /* so far, while unknown (atomic) */
-static uint32_t pending; /* a call is left for the main thread (atomic) */
+static uint32_t state; /* enum state (atomic) */
+static uint32_t looks; /* so far, while unknown (atomic) */
 
 static const struct {
 	const char *name;
@@ -78,10 +74,9 @@ static bool start_part(size_t i)
 }
 
 /* With the GIL. */
-static int install(void *unused)
+static void install(void)
 {
 	struct at_py *type, *value, *traceback;
-	(void)unused;
 	at_py.PyErr_Fetch(&type, &value, &traceback);
 	if (__atomic_load_n(&state, __ATOMIC_ACQUIRE) == LEARNT) {
 		if (at_python_mark_start()) {
@@ -97,8 +92,6 @@ static int install(void *unused)
 		if (__atomic_load_n(&state, __ATOMIC_ACQUIRE) != WORKING || !start_part(i))
 			break;
 	at_py.PyErr_Restore(type, value, traceback);
-	__atomic_store_n(&pending, 0, __ATOMIC_RELEASE);
-	return 0;
 }
 
 /* Whether there is a Python that we know; programs that make many threads are asked ever more
@@ -120,24 +113,6 @@ static bool is_complete(void)
 	return true;
 }
 
-static void reach_interpreter(void)
-{
-	void *mine = at_py.PyGILState_GetThisThreadState();
-	if (!mine)
-		return;
-	if (at_py.PyThreadState_GetUnchecked() == mine) {
-		install(NULL);
-	} else if (at_sys(SYS_gettid, 0, 0, 0) == at_sys(SYS_getpid, 0, 0, 0)) {
-		if (!__atomic_exchange_n(&pending, 1, __ATOMIC_ACQUIRE) &&
-		    at_py.Py_AddPendingCall(install, NULL) != 0)
-			__atomic_store_n(&pending, 0, __ATOMIC_RELEASE);
-	} else {
-		int gil = at_py.PyGILState_Ensure();
-		install(NULL);
-		at_py.PyGILState_Release(gil);
-	}
-}
-
 void at_python_look(void)
 {
 	uint32_t now = __atomic_load_n(&state, __ATOMIC_ACQUIRE);
@@ -145,6 +120,16 @@ void at_python_look(void)
 	if (now == AWAY || !(at_boot.config.bridges & AT_BRIDGE_PYTHON))
 		return;
 	if (now == UNKNOWN ? learn() : !is_complete() && at_py.Py_IsInitialized())
-		reach_interpreter();
+		at_python_gil_do(install);
+	errno = saved;
+}
+
+void at_python_glance(void)
+{
+	if (!at_python_gil_owes())
+		return;
+	int saved = errno;
+	if (at_py.Py_IsInitialized())
+		at_python_gil_late();
 	errno = saved;
 }

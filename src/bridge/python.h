@@ -9,4 +9,8 @@
  * to than the last time. Cheap when not. Outside of our own work, errno is kept. */
 void at_python_look(void);
 
+/* The program does something that Python does without letting the GIL go: what was seen to be done
+ * before, and could not be, may be done now. One load when there is nothing. As above. */
+void at_python_glance(void);
+
 #endif

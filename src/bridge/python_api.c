@@ -17,9 +17,12 @@ struct at_python_api at_py;
 static const struct {
 	const char *name;
 	size_t place; /* in struct at_python_api */
+	bool later;   /* not all have it */
 } functions[] = {
-#define AT_PY(ret, name, params) {#name, offsetof(struct at_python_api, name)},
+#define AT_PY(ret, name, params)       {#name, offsetof(struct at_python_api, name), false},
+#define AT_PY_LATER(ret, name, params) {#name, offsetof(struct at_python_api, name), true},
 #include "bridge/python_api.def"
+#undef AT_PY_LATER
 #undef AT_PY
 };
 
@@ -27,15 +30,13 @@ bool at_python_api_load(void)
 {
 	for (size_t i = 0; i < sizeof(functions) / sizeof(functions[0]); i++) {
 		void *found = at_floor_walk_first(functions[i].name);
-		if (!found)
+		if (!found && !functions[i].later)
 			return false;
 		memcpy((char *)&at_py + functions[i].place, &found, sizeof(found));
 	}
-	void *vectorcall = at_floor_walk_first("PyObject_Vectorcall");
 	void *state = at_floor_walk_first("PyThreadState_GetUnchecked");
 	if (!state)
 		state = at_floor_walk_first("_PyThreadState_UncheckedGet");
-	memcpy(&at_py.PyObject_Vectorcall, &vectorcall, sizeof(vectorcall));
 	memcpy(&at_py.PyThreadState_GetUnchecked, &state, sizeof(state));
 	return state != NULL;
 }
@@ -94,8 +95,25 @@ struct at_py *at_python_find(const char *module, const char *name)
 {
 	struct at_py *modules = at_py.PyImport_GetModuleDict();
 	struct at_py *found = modules ? at_py.PyDict_GetItemString(modules, module) : NULL;
-	struct at_py *object = found ? at_py.PyObject_GetAttrString(found, name) : NULL;
-	if (!object)
-		at_py.PyErr_Clear();
+	struct at_py *dict = found ? at_py.PyModule_GetDict(found) : NULL;
+	struct at_py *object = dict ? at_py.PyDict_GetItemString(dict, name) : NULL;
+	at_py.PyErr_Clear();
+	if (object)
+		at_py.Py_IncRef(object);
 	return object;
+}
+
+static const struct at_py *type_of(const struct at_py *object)
+{
+	struct object {
+		long references;
+		const struct at_py *type;
+	};
+	return ((const struct object *)object)->type;
+}
+
+bool at_python_is_class(const struct at_py *object)
+{
+	struct at_py *modules = at_py.PyImport_GetModuleDict();
+	return modules && type_of(object) == type_of(type_of(modules));
 }

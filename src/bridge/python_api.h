@@ -24,13 +24,12 @@ struct at_py_method {
 
 struct at_python_api {
 #define AT_PY(ret, name, params) ret(*name) params;
+#define AT_PY_LATER(ret, name, params) AT_PY(ret, name, params)
 #include "bridge/python_api.def"
+#undef AT_PY_LATER
 #undef AT_PY
 	/* The state of the thread that has the GIL; _PyThreadState_UncheckedGet before 3.13. */
 	void *(*PyThreadState_GetUnchecked)(void);
-	/* From 3.9 on; NULL before. */
-	struct at_py *(*PyObject_Vectorcall)(struct at_py *callable, struct at_py *const *args,
-					     size_t count, struct at_py *keywords);
 };
 
 /* Filled by at_python_api_load. */
@@ -49,7 +48,11 @@ struct at_py *at_python_call(struct at_py *callable, struct at_py *self, struct 
 			     long count, struct at_py *keywords);
 
 /* sys.modules[module].name, a new reference; NULL, without an exception, when the module is not
- * there or not far enough. Imports nothing. GIL held. */
+ * there or not far enough. Imports nothing and runs nothing of the program's. GIL held. */
 struct at_py *at_python_find(const char *module, const char *name);
+
+/* Whether that is a class made by `type` itself: asking it for an attribute runs nothing of the
+ * program's. GIL held. */
+bool at_python_is_class(const struct at_py *object);
 
 #endif

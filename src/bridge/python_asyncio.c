@@ -19,6 +19,7 @@
 #include "flow/bridge.h"
 
 static struct at_py *context_name; /* "_context" */
+static struct at_py *running_loop; /* _get_running_loop() */
 
 /* The place where a connection is read that was accepted unseen: descends from it from now on. */
 static void settle(uint64_t conn)
@@ -92,10 +93,24 @@ static bool copies(struct at_py *context, long count, struct at_py *const *args,
 	return true;
 }
 
+/* A thread whose loop ran already when we came is a loop's from its next handle on. */
+static void find_loop(void)
+{
+	struct at_py *none = at_py.PyTuple_New(0);
+	struct at_py *found = none ? at_py.PyObject_Call(running_loop, none, NULL) : NULL;
+	if (found && at_py.PyObject_IsTrue(found) > 0)
+		at_bridge_go_on_reading();
+	at_py.PyErr_Clear();
+	at_py.Py_DecRef(found);
+	at_py.Py_DecRef(none);
+}
+
 static struct at_py *make_handle(struct at_py *self, struct at_py *const *args, long count,
 				 struct at_py *keywords)
 {
 	struct at_py *r = at_python_patched(&handle[0], self, args, count, keywords);
+	if (r && !at_bridge_reads())
+		find_loop();
 	if (!r || !at_python_schedules())
 		return r;
 	struct at_py *context = at_py.PyObject_GetAttr(self, context_name);
@@ -124,21 +139,30 @@ static struct at_py *run_forever(struct at_py *self, struct at_py *const *args, 
 	return at_python_run_loop(&loop[0], self, args, count, keywords);
 }
 
+static bool has_context(struct at_py *handles)
+{
+	struct at_py *slot = NULL;
+	if (at_python_is_class(handles))
+		slot = at_py.PyObject_GetAttrString(handles, "_context");
+	at_py.Py_DecRef(slot);
+	return slot;
+}
+
 enum at_python_part at_python_asyncio(void)
 {
 	struct at_py *handles = at_python_find("asyncio.events", "Handle");
 	struct at_py *loops = at_python_find("asyncio.base_events", "BaseEventLoop");
-	struct at_py *slot = handles ? at_py.PyObject_GetAttrString(handles, "_context") : NULL;
 	enum at_python_part part = AT_PYTHON_ABSENT;
 	if (handles && loops) {
 		context_name = at_py.PyUnicode_InternFromString("_context");
-		part = slot && context_name && at_python_patch(loops, loop, 1) &&
+		running_loop = at_python_find("asyncio.events", "_get_running_loop");
+		part = has_context(handles) && context_name && running_loop &&
+				       at_python_patch(loops, loop, 1) &&
 				       at_python_patch(handles, handle, 1)
 			       ? AT_PYTHON_DONE
 			       : AT_PYTHON_FOREIGN;
 	}
 	at_py.PyErr_Clear();
-	at_py.Py_DecRef(slot);
 	at_py.Py_DecRef(handles);
 	at_py.Py_DecRef(loops);
 	return part;

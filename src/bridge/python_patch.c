@@ -48,6 +48,8 @@ static bool replace(struct at_py *type, struct at_python_patch *p, bool extensio
 static bool patch(struct at_py *type, struct at_python_patch *patches, size_t count, bool extension)
 {
 	size_t done = 0;
+	if (!at_python_is_class(type))
+		return false;
 	while (done < count && replace(type, &patches[done], extension))
 		done++;
 	if (done == count)

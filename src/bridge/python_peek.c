@@ -171,13 +171,14 @@ static bool try_in_a_context(struct at_py *var, struct at_py *value)
 	while (size && !at_memory_readable(state, size, NULL))
 		size -= 64;
 	memcpy(before, state, size);
-	if (!context || at_py.PyContext_Enter(context) != 0)
-		return false;
-	context_type = ((const struct head *)context)->type;
-	bool ok = find_offset(context, before, size) && try_out(context, var, value);
-	if (at_py.PyContext_Exit(context) != 0)
-		ok = false;
-	ok = ok && at_python_peek_context() != context;
+	bool ok = context && at_py.PyContext_Enter(context) == 0;
+	if (ok) {
+		context_type = ((const struct head *)context)->type;
+		ok = find_offset(context, before, size) && try_out(context, var, value);
+		if (at_py.PyContext_Exit(context) != 0)
+			ok = false;
+		ok = ok && at_python_peek_context() != context;
+	}
 	at_py.Py_DecRef(context);
 	return ok;
 }

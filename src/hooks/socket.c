@@ -93,6 +93,19 @@ int AT_HOOK(getsockopt)(int fd, int level, int name, void *value, socklen_t *len
 	int rc = at_libc.getsockopt(fd, level, name, value, len);
 	if (rc == 0 && level == SOL_SOCKET && name == SO_ERROR && !at_shore_pass(fd))
 		at_shore_socket_error(fd, value, *len);
+	if (!at_thread_pass())
+		at_python_glance();
+	return rc;
+}
+
+/* Of interest as a call that Python makes without letting its lock go. */
+int AT_HOOK(setsockopt)(int fd, int level, int name, const void *value, socklen_t len)
+{
+	if (!at_thread_pass() && at_shore_hidden(fd))
+		return -1;
+	int rc = at_libc.setsockopt(fd, level, name, value, len);
+	if (!at_thread_pass())
+		at_python_glance();
 	return rc;
 }
 

@@ -9,12 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from rig import APPS, LIBRARY, PYTHON, environment, respond
+from rig import APPS, BUILD, LIBRARY, PYTHON, environment, respond
 
 MANY = 64
 CALLS = {"sleep": 2, "gather": 3, "pool": 2, "executor": 2, "thread": 1}
 PYENV = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"))
+PLUG = BUILD / "tests/programs/held.so"
 OTHERS = sorted(PYENV.glob("versions/3.*/bin/python"))
+KNOWN = [PYTHON, *(p for p in OTHERS if int(p.parts[-3].split(".")[1]) >= 8)]
 
 
 @pytest.fixture(scope="module")
@@ -228,6 +230,37 @@ def test_a_foreign_runtime_is_left_alone_with_one_line():
     assert len(lines) == 1 and "asyncio is not as expected" in lines[0], lines
 
 
+@pytest.mark.parametrize("how", ["let", "kept"])
+@pytest.mark.parametrize("python", KNOWN, ids=lambda p: str(p).split("/")[-3])
+def test_nobody_waits_for_the_interpreter_while_holding_a_lock(python, how):
+    env = environment(LD_PRELOAD=LIBRARY, OTEL_TRACES_EXPORTER="none")
+    command = [python, APPS / "held.py", PLUG, how]
+    done = subprocess.run(command, env=env, capture_output=True, timeout=30, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"done\n", b"")
+
+
+AT_EXIT = """
+import asyncio, atexit, socket
+def late():
+    for end in socket.socketpair():
+        end.close()
+    socket.create_server(("127.0.0.1", 0)).close()
+    asyncio.run(asyncio.sleep(0))
+    print("end")
+atexit.register(late)
+"""
+
+
+@pytest.mark.parametrize("python", KNOWN, ids=lambda p: str(p).split("/")[-3])
+def test_exit_functions_may_make_sockets(python, tmp_path):
+    """The first that the library sees of this Python, and once more."""
+    env = environment(LD_PRELOAD=LIBRARY, OTEL_TRACES_EXPORTER="none")
+    (tmp_path / "module.py").write_text(AT_EXIT)
+    for how in (["-c", AT_EXIT], ["-m", "module"]):
+        done = subprocess.run([python, *how], env=env, cwd=tmp_path, capture_output=True, timeout=30, check=False)
+        assert (done.returncode, done.stdout, done.stderr) == (0, b"end\n", b"")
+
+
 def test_loops_in_other_threads(shared, peer):
     """The main thread waits for ever; loops run in others."""
     code = APPS / "loops.py"
@@ -239,5 +272,3 @@ def test_loops_in_other_threads(shared, peer):
     )
     server = start(shared, [PYTHON, "-c", script], peer)
     run_kind(shared, server, "gather", 40)
-
-

@@ -297,7 +297,7 @@ void test_hook_connect(void)
 			    sizeof(struct sockaddr_un)));
 }
 
-/* ---- getsockopt, shutdown ---- */
+/* ---- getsockopt, setsockopt, shutdown ---- */
 
 static void play_option(struct ends *e, void *arg)
 {
@@ -339,6 +339,34 @@ void test_hook_getsockopt(void)
 	ERR(EBADF, getsockopt(-1, SOL_SOCKET, SO_ERROR, &value, &len));
 	ERR(EBADF, getsockopt(NO_FD, SOL_SOCKET, SO_ERROR, nowhere, &len));
 	ERR(ENOTSOCK, getsockopt(open("/dev/null", O_RDWR), SOL_SOCKET, SO_ERROR, &value, &len));
+}
+
+static void play_set_option(struct ends *e, void *arg)
+{
+	int value = 1;
+	struct timeval limit = {3, 0};
+	(void)arg;
+	IS(0, setsockopt(e->fd, SOL_SOCKET, SO_KEEPALIVE, &value, sizeof(value)));
+	IS(0, setsockopt(e->fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit)));
+	socklen_t len = sizeof(limit);
+	limit.tv_sec = 0;
+	IS(0, getsockopt(e->fd, SOL_SOCKET, SO_RCVTIMEO, &limit, &len));
+	CHECK(limit.tv_sec == 3);
+	ERR(EFAULT, setsockopt(e->fd, SOL_SOCKET, SO_KEEPALIVE, nowhere, sizeof(value)));
+	ERR(EINVAL, setsockopt(e->fd, SOL_SOCKET, SO_KEEPALIVE, &value, 1));
+	ERR(ENOPROTOOPT, setsockopt(e->fd, SOL_SOCKET, 9999, &value, sizeof(value)));
+	ready_to_hear(e);
+	peer_say(e, heard(e));
+}
+
+void test_hook_setsockopt(void)
+{
+	int value = 1;
+	each_scene(play_set_option, NULL);
+	ERR(EBADF, setsockopt(-1, SOL_SOCKET, SO_KEEPALIVE, &value, sizeof(value)));
+	ERR(EBADF, setsockopt(NO_FD, SOL_SOCKET, SO_KEEPALIVE, nowhere, sizeof(value)));
+	ERR(ENOTSOCK, setsockopt(open("/dev/null", O_RDWR), SOL_SOCKET, SO_KEEPALIVE, &value,
+				 sizeof(value)));
 }
 
 static void play_shutdown(struct ends *e, void *arg)

@@ -15,6 +15,7 @@
 #include <sys/epoll.h>
 #include <sys/prctl.h>
 #include <sys/select.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -260,21 +261,49 @@ void span_hook_pthread_setcanceltype(void)
 
 /* ---- other libraries ---- */
 
+/* Loads what lies beside this program. */
+static void *load(const char *name, int flags)
+{
+	char path[4096];
+	ssize_t n = readlink("/proc/self/exe", path, sizeof(path) - 50);
+	must(n > 0, "readlink");
+	path[n] = '\0';
+	strcpy(strrchr(path, '/') + 1, name);
+	return dlopen(path, RTLD_NOW | flags);
+}
+
 /* deep.so calls read and write itself; opened so that libc's own would come before ours. */
 void span_hook_dlopen(void)
 {
-	char path[4096];
-	ssize_t n = readlink("/proc/self/exe", path, sizeof(path) - 20);
-	must(n > 0, "readlink");
-	path[n] = '\0';
-	memcpy(strrchr(path, '/'), "/deep.so", sizeof("/deep.so"));
-	void *library = dlopen(path, RTLD_NOW | RTLD_DEEPBIND);
+	void *library = load("deep.so", RTLD_DEEPBIND);
 	int (*serve)(int, const char *) =
 		library ? (int (*)(int, const char *))dlsym(library, "deep_serve") : NULL;
 	struct ends e = join(TCP, SERVER, HTTP);
 	peer_say(&e, span_get("/deep"));
 	must(serve && serve(e.fd, span_ok) == 0, "deep.so");
 	span_must_come("server", "/deep", 200, "-", "root");
+}
+
+static struct ends waiting; /* a request that is answered in answers_waiting */
+
+static void answers_waiting(void)
+{
+	span_answers(&waiting, "/python");
+	span_end();
+}
+
+/* python.so is a Python whose lock this thread has let go when it listens: the library's own work
+ * in it is done in the next call that comes by with the lock, and answers. */
+void span_hook_setsockopt(void)
+{
+	void *library = load("python.so", 0);
+	must(library != NULL, "python.so");
+	((void (*)(void (*)(void)))dlsym(library, "python_on_work"))(answers_waiting);
+	waiting = span_asked("/python");
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+	must(listen(fd, 1) == 0, "listen");
+	((void (*)(void))dlsym(library, "python_locked"))();
+	must(setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &(int){1}, sizeof(int)) == 0, "setsockopt");
 }
 
 /* ---- the end, and other programs ---- */
