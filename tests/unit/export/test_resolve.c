@@ -86,14 +86,24 @@ static enum at_resolve_state resolve(const char *host, unsigned port, struct at_
 	return found;
 }
 
+/* Begins a look-up that is under way at the return: one that is over at once is begun anew. */
+static void begin(const struct at_resolve_target *e)
+{
+	struct at_str text;
+	const char *error = NULL;
+	enum at_resolve_state found = AT_RESOLVE_FAILED;
+	for (int i = 0; i < 1000 && found != AT_RESOLVE_BUSY; i++)
+		found = at_resolve(e, false, &text, &error);
+	assert_int_equal(found, AT_RESOLVE_BUSY);
+}
+
 /* Nobody waits for the result of a look-up any more: it is kept, and is in nobody's way. */
 static void test_given_up(void **state)
 {
 	struct at_resolve_target e = {AT_STR("http"), AT_STR("gone.invalid"), 80};
 	struct at_str text;
-	const char *error = NULL;
 	(void)state;
-	assert_int_equal(at_resolve(&e, false, &text, &error), AT_RESOLVE_BUSY);
+	begin(&e);
 	assert_int_equal(resolve("other.invalid", 80, &text), AT_RESOLVE_FAILED);
 	assert_int_equal(at_lookup_state(), AT_LOOKUP_IDLE);
 }
@@ -105,7 +115,7 @@ static void test_forked(void **state)
 	struct at_str text;
 	const char *error = NULL;
 	(void)state;
-	assert_int_equal(at_resolve(&e, false, &text, &error), AT_RESOLVE_BUSY);
+	begin(&e);
 	pid_t pid = fork();
 	if (pid == 0) {
 		at_lookup_after_fork();
