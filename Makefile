@@ -289,6 +289,10 @@ faults-record: faults ## the same, and keep the table
 	cp $(BUILD)/faults/results.md tests/faults/results.md
 transparency: all | $(BUILD)/.deps-transparency ## test suites and programs, without and with the preload: no difference
 	$(Q)BUILD_DIR=$(abspath $(BUILD)) tests/transparency/run
+forks: all $(HELPERS) | $(BUILD)/.deps-test ## 10,000 forks for each thing that the exporter may be doing
+	$(Q)BUILD_DIR=$(abspath $(BUILD)) tests/faults/forks
+forks-record: forks ## the same, and keep the table
+	cp $(BUILD)/faults/forks.md tests/faults/forks.md
 hazards: all $(HELPERS) | $(BUILD)/.deps-test ## each mitigation taken out of a copy of the sources: its tests fail
 	$(Q)BUILD_DIR=$(abspath $(BUILD)) tests/hazards/run
 hazards-quick: all $(HELPERS) | $(BUILD)/.deps-test ## the part of it that takes a minute
@@ -336,5 +340,5 @@ help: ## this list
 
 .PHONY: all lib core bundle programs test-programs helpers unit e2e hooks test check-asan \
 	check-ubsan check-tsan check-ring sanitized check-valgrind fuzz fuzz-run bench bench-record million soak \
-	hazards hazards-quick hazards-record transparency transparency-quick transparency-record causality \
+	forks forks-record hazards hazards-quick hazards-record transparency transparency-quick transparency-record causality \
 	causality-quick causality-record demo spool-kill lint install uninstall clean distclean help

@@ -42,6 +42,8 @@ struct at_http {
 	struct curl_slist *plain;     /* headers of a plain body */
 	struct curl_slist *gzip;      /* and of a compressed one */
 	struct curl_slist *addresses; /* CURLOPT_RESOLVE */
+	bool tls;                     /* the URL is https */
+	struct at_roots roots;        /* then: whom it trusts */
 	unsigned stale;               /* the last transfer failed: addresses may have changed */
 	enum phase phase;             /* of the transfer */
 	struct at_str out;            /* the body to send */
@@ -131,12 +133,12 @@ struct at_http *at_http_open(const struct at_http_options *o)
 {
 	struct at_http *h = calloc(1, sizeof(*h));
 	struct at_resolve_target e;
-	bool tls = at_resolve_read_url(&e, o->url) &&
-		   (at_resolve_proxy(e.scheme) || at_str_eq_nocase(e.scheme, AT_STR("https")));
+	bool known = at_resolve_read_url(&e, o->url);
 	if (!h)
 		return NULL;
 	h->options = *o;
-	bool ok = start_curl(tls);
+	h->tls = known && at_str_eq_nocase(e.scheme, AT_STR("https"));
+	bool ok = start_curl(h->tls || (known && at_resolve_proxy(e.scheme)));
 	if (ok) {
 		h->plain = at_http_easy_headers(o);
 		h->gzip = at_http_easy_gzip(h->plain);
@@ -220,7 +222,9 @@ static void launch(struct at_http *h, uint64_t now)
 		return;
 	}
 	CURL *e = h->easy;
-	long limit = time_left(h, now);
+	if (h->tls)
+		at_http_easy_trust(e, &h->options, &h->roots);
+	long limit = time_left(h, h->tls ? at_clock_now() : now);
 	h->error[0] = 0;
 	at_http_take_begin(&h->take);
 	curl_easy_setopt(e, CURLOPT_HTTPHEADER, h->packed ? h->gzip : h->plain);

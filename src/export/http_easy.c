@@ -3,6 +3,7 @@
  */
 #include "export/http_easy.h"
 
+#include <openssl/ssl.h>
 #include <unistd.h>
 
 #include "export/http_header.h"
@@ -33,16 +34,36 @@ static int close_socket(void *unused, curl_socket_t fd)
 	return 0;
 }
 
+static const char *authorities_of(const struct at_http_options *o)
+{
+	if (o->certificate.n)
+		return o->certificate.p;
+	for (size_t i = 0; i < sizeof(authorities) / sizeof(authorities[0]); i++)
+		if (access(authorities[i], R_OK) == 0)
+			return authorities[i];
+	return authorities[0];
+}
+
+static CURLcode trust(CURL *unused, void *context, void *roots)
+{
+	(void)unused;
+	SSL_CTX_set1_cert_store(context, ((struct at_roots *)roots)->store);
+	return CURLE_OK;
+}
+
+void at_http_easy_trust(CURL *e, const struct at_http_options *o, struct at_roots *roots)
+{
+	const char *path = authorities_of(o);
+	bool read = at_roots_read(roots, path);
+	curl_easy_setopt(e, CURLOPT_CAINFO, read ? NULL : path);
+	curl_easy_setopt(e, CURLOPT_SSL_CTX_FUNCTION, read ? trust : NULL);
+	curl_easy_setopt(e, CURLOPT_SSL_CTX_DATA, roots);
+	curl_easy_setopt(e, CURLOPT_CA_CACHE_TIMEOUT, 0L); /* it would keep the first store */
+}
+
 static void set_tls(CURL *e, const struct at_http_options *o)
 {
 	curl_easy_setopt(e, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
-	for (size_t i = 0; i < sizeof(authorities) / sizeof(authorities[0]); i++)
-		if (access(authorities[i], R_OK) == 0) {
-			curl_easy_setopt(e, CURLOPT_CAINFO, authorities[i]);
-			break;
-		}
-	if (o->certificate.n)
-		curl_easy_setopt(e, CURLOPT_CAINFO, o->certificate.p);
 	if (o->client_certificate.n)
 		curl_easy_setopt(e, CURLOPT_SSLCERT, o->client_certificate.p);
 	if (o->client_key.n)

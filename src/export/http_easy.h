@@ -9,11 +9,17 @@
 
 #include "export/http.h"
 #include "export/http_take.h"
+#include "export/roots.h"
 
 /* A handle that posts to the client's URL and hands the answer to `take`; `error` has room for
  * CURL_ERROR_SIZE bytes, `client` is its CURLINFO_PRIVATE. All outlive it. NULL: no memory. */
 CURL *at_http_easy_open(const struct at_http_options *o, struct at_http_take *take, char *error,
 			void *client);
+
+/* Before a transfer by https: the authorities as they stand in their file now. Lets forks go first.
+ * `roots` is the client's and outlives the handle; what cannot be read is left to libcurl, which
+ * finds words for it. */
+void at_http_easy_trust(CURL *e, const struct at_http_options *o, struct at_roots *roots);
 
 /* The headers of a request with a plain body. Says in the log which of the user's are malformed.
  * To be freed by curl_slist_free_all, as those of the next. */

@@ -134,14 +134,14 @@ def only(spans, **wanted):
 
 
 class Collector:
-    """A running autotrace-view and the spans it got."""
+    """A running autotrace-view and the spans it got; unless it is to `keep` them, only their number."""
 
-    def __init__(self, directory):
+    def __init__(self, directory, keep=True):
         self.file = directory / "spans.jsonl"
         port_file = directory / "collector-port"
         command = [BUILD / "autotrace-view", "--listen", "127.0.0.1:0", "--port-file", port_file]
         self.process = subprocess.Popen(
-            [*command, "--json", self.file, "--quiet", "--count"],
+            [*command, *(["--json", self.file] if keep else []), "--quiet", "--count"],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=environment(),
         )  # fmt: skip
         until(lambda: port_file.exists() and port_file.read_text().strip(), what="the collector")

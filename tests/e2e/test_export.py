@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -498,6 +499,24 @@ def test_https_untrusted(pki, ca):
     assert c.requests == [] and r.drop_export_failed == 3
     assert len(r.said("cannot be reached")) == 1
     r.check_sums()
+
+
+def test_https_authorities_change(pki, tmp_path):
+    """The file is read again when it is another one: an authority that was renewed needs no restart."""
+    authorities = tmp_path / "authorities.pem"
+    shutil.copy(pki / "other.pem", authorities)
+
+    def renew():
+        shutil.copy(pki / "ca.pem", tmp_path / "new.pem")
+        os.replace(tmp_path / "new.pem", authorities)
+
+    timer = threading.Timer(1, renew)
+    with Collector(tls=server_tls(pki / "server.pem", pki / "server.key")) as c:
+        timer.start()
+        r = run(c, 10, "linger=2500", "again=1", "flush=5000", endpoint=c.url(scheme="https"),
+                OTEL_EXPORTER_OTLP_CERTIFICATE=str(authorities), OTEL_BSP_SCHEDULE_DELAY="50")
+    timer.join()
+    assert r.drop_export_failed == 10 and len(c.spans) == 10, r.lines
 
 
 @pytest.mark.parametrize("bad", ["garbage", "certificate"])
