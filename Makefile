@@ -66,7 +66,7 @@ HELPERS    := $(patsubst tests/programs/%.c,$(BUILD)/tests/programs/%,$(wildcard
 HOOK_TESTS := $(patsubst tests/hooks/%.c,$(BUILD)/tests/hooks/%.o,$(wildcard tests/hooks/*.c))
 BENCHES    := $(patsubst tests/bench/%.c,$(BUILD)/tests/bench/%,$(wildcard tests/bench/*.c))
 FUZZERS    := $(patsubst tests/fuzz/%.c,$(BUILD)/tests/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
-CALLS      := src/libc/calls.def
+CALLS      := src/libc/calls.def src/libc/tls.def
 DEPS       := $(BUILD)/.deps-build
 
 all: lib programs ## build the library and the two programs

@@ -54,9 +54,10 @@ void at_examine_runtime(const struct at_subject *subject, struct at_report *repo
 	if (runtime)
 		at_report_add(report, runtime->level, "runtime", runtime->note, "%s",
 			      runtime->name);
-	at_report_add(report, AT_LEVEL_NOTE, "protocols", NULL,
-		      "this version sees HTTP/1 over TCP and Unix sockets; not yet TLS, HTTP/2 and "
-		      "databases");
+	at_report_add(
+		report, AT_LEVEL_NOTE, "protocols", NULL,
+		"this version sees HTTP/1 over TCP and Unix sockets, and inside OpenSSL's and "
+		"GnuTLS's connections; not yet HTTP/2 and databases");
 }
 
 /* The text that bears the sign, NULL if none does. */

@@ -19,7 +19,7 @@ struct look {
 	uint64_t now;            /* Unix ns */
 	uint64_t connections;    /* that were seen */
 	uint64_t http;           /* of these with HTTP/1 */
-	uint64_t tls, http2;     /* of these */
+	uint64_t tls, http2;     /* of these, not readable */
 	uint64_t other;          /* of other protocols and tunnels */
 	uint64_t finished;       /* spans */
 	struct at_text sentence; /* what to say */
@@ -43,10 +43,12 @@ static void no_connection(struct look *l)
 static void encrypted(struct look *l)
 {
 	if (l->tls > 0 && l->http == 0 && l->other + l->http2 == 0)
-		at_text_addf(&l->sentence, "all traffic is TLS: not readable yet");
+		at_text_addf(&l->sentence, "all traffic is TLS that is not seen into (`autotrace "
+					   "check PID` says why)");
 	else if (l->tls > 0)
 		at_text_addf(&l->sentence,
-			     "TLS on %" PRIu64 " of %" PRIu64 " connections: not readable yet",
+			     "TLS that is not seen into, on %" PRIu64 " of %" PRIu64
+			     " connections (`autotrace check PID` says why)",
 			     l->tls, l->connections);
 }
 
@@ -201,7 +203,7 @@ void at_hint_all(json_t *glance, const struct at_peek *peek, uint64_t now)
 	l.connections =
 		connections(&l, "accepted") + connections(&l, "opened") + connections(&l, "found");
 	l.http = connections(&l, "http1_server") + connections(&l, "http1_client");
-	l.tls = connections(&l, "tls");
+	l.tls = connections(&l, "tls_unread");
 	l.http2 = connections(&l, "http2");
 	l.other = connections(&l, "other") + connections(&l, "tunnel");
 	l.finished = at_glance_number(glance, "spans", "finished");

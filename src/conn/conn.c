@@ -10,6 +10,7 @@
 #include "base/counter.h"
 #include "base/log.h"
 #include "base/slab.h"
+#include "conn/await.h"
 #include "libc/sys.h"
 
 static struct at_slab conns = AT_SLAB_INIT(sizeof(struct at_conn));
@@ -35,7 +36,23 @@ static struct at_conn *prepare(enum at_conn_role role)
 	c->owner = NULL;
 	c->told = false;
 	c->blind = false;
+	c->way = AT_WAY_NEW;
+	c->hello = 0;
+	c->tls_version = 0;
+	c->raw_calls = 0;
+	c->fd = -1;
 	return c;
+}
+
+struct at_conn *at_conn_new_apart(enum at_conn_role role)
+{
+	return prepare(role);
+}
+
+/* Whoever remembers the connection sees that it is gone. Lock held. */
+static void end_life(struct at_conn *c)
+{
+	__atomic_store_n(&c->life, c->life + 1, __ATOMIC_RELEASE);
 }
 
 struct at_conn *at_conn_new(int fd, enum at_conn_role role)
@@ -167,6 +184,26 @@ struct at_conn *at_conn_lock(int fd)
 	return at_conn_lock_known(fd);
 }
 
+struct at_conn *at_conn_lock_ref(struct at_conn_ref r)
+{
+	struct at_conn *c = r.conn;
+	if (!c || __atomic_load_n(&c->life, __ATOMIC_ACQUIRE) != r.life)
+		return NULL;
+	enum at_lock_result got = lock(c);
+	if (got == AT_LOCK_BUSY) {
+		at_count(conns_lost_sync, 1);
+		__atomic_store_n(&c->lost, true, __ATOMIC_RELAXED);
+		return NULL;
+	}
+	if (c->life == r.life) {
+		if (got == AT_LOCK_STALE)
+			abandon(c);
+		return c;
+	}
+	at_unlock(&c->lock);
+	return NULL;
+}
+
 void at_conn_unlock(struct at_conn *c)
 {
 	at_unlock(&c->lock);
@@ -176,6 +213,8 @@ void at_conn_leave(struct at_conn *c, int fd)
 {
 	uintptr_t word = (uintptr_t)c;
 	bool last = c->over && at_fdmap_cas(fd, &word, AT_FD_BORING) && --c->refs == 0;
+	if (last)
+		end_life(c);
 	at_unlock(&c->lock);
 	if (last)
 		at_slab_put(c);
@@ -215,6 +254,7 @@ void at_conn_share(int from, int to)
 
 void at_conn_free(struct at_conn *c)
 {
+	end_life(c);
 	at_unlock(&c->lock);
 	at_slab_put(c);
 }

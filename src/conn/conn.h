@@ -31,9 +31,20 @@ struct at_endpoint {
 	char path[108];   /* AF_UNIX: path; an abstract name starts with '@' */
 };
 
+/* Whether the bytes on the wire are the conversation, or TLS. */
+enum at_conn_way {
+	AT_WAY_NEW,      /* no byte has gone by: a ClientHello may come */
+	AT_WAY_PLAIN,    /* they are the conversation */
+	AT_WAY_TUNNEL,   /* behind an answered CONNECT: a ClientHello, or nothing of interest */
+	AT_WAY_HELLO,    /* a ClientHello, as far as they have come */
+	AT_WAY_AWAITING, /* TLS, whose session is not known yet */
+	AT_WAY_SECURE    /* TLS: the conversation comes from its session */
+};
+
 struct at_conn {
 	uint64_t slab;       /* the slab's own while the object is free */
 	struct at_lock lock; /* held for the few steps of one event; innermost but for slabs */
+	uint32_t life;       /* counts the object's lives (atomic) */
 	uint32_t refs;       /* descriptor numbers that lead here */
 	uint8_t role;        /* enum at_conn_role */
 	bool connecting;     /* connect() said EINPROGRESS and nothing was seen since */
@@ -49,8 +60,14 @@ struct at_conn {
 	void *talk;              /* flow's conversation, owned by flow; NULL until bytes flow */
 	void *owner;             /* flow: the request under which it was opened or last written */
 	uint32_t owner_generation;
-	bool told;  /* a runtime said who the owner is */
-	bool blind; /* opened in an event loop for nobody knows which open request */
+	uint8_t way;          /* enum at_conn_way */
+	uint8_t hello;        /* bytes of the ClientHello so far */
+	uint8_t random[32];   /* of it */
+	uint16_t tls_version; /* as on the wire (0x0304: TLS 1.3), 0: not known */
+	uint16_t raw_calls;   /* calls that moved bytes while its session was waited for */
+	int fd;               /* TLS: a descriptor of it, or -1 */
+	bool told;            /* a runtime said who the owner is */
+	bool blind;           /* opened in an event loop for nobody knows which open request */
 };
 
 /* A connection object for fd, put into the map in place of what was there; returned locked. NULL
@@ -82,6 +99,10 @@ static inline bool at_conn_is_lost(const struct at_conn *c)
 /* Unlocks; when the observation is over, fd becomes boring and the object is freed with its last
  * descriptor. */
 void at_conn_leave(struct at_conn *c, int fd);
+
+/* A connection that no descriptor leads to, locked: a session whose transport is not seen. NULL: no
+ * memory. It is given back by at_conn_free. */
+struct at_conn *at_conn_new_apart(enum at_conn_role role);
 
 /* Forgets fd: its word becomes `word`. Returns the connection, locked, when fd was its last
  * descriptor: finish it and call at_conn_free. NULL otherwise. */

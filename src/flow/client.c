@@ -168,8 +168,9 @@ void at_client_left(const struct at_exchange *x)
 
 /* ---- connections ---- */
 
-void at_client_connect_failed(const struct at_endpoint *peer, int error, uint64_t began,
-			      struct at_claim claim)
+/* A span for a connection that could not be made, when a request is open that caused it. */
+static void tell_failure(const struct at_endpoint *peer, const char *why, uint64_t began,
+			 struct at_claim claim)
 {
 	struct at_context parent;
 	enum at_rule rule;
@@ -189,5 +190,17 @@ void at_client_connect_failed(const struct at_endpoint *peer, int error, uint64_
 	if (x->recording)
 		at_describe_connect(x, peer);
 	at_causality_resume(x);
-	at_exchange_close(x, error ? at_client_error_name(error) : "timeout");
+	at_exchange_close(x, why);
+}
+
+void at_client_connect_failed(const struct at_endpoint *peer, int error, uint64_t began,
+			      struct at_claim claim)
+{
+	tell_failure(peer, error ? at_client_error_name(error) : "timeout", began, claim);
+}
+
+void at_client_handshake_failed(struct at_conn *c, const char *why)
+{
+	tell_failure(at_conn_peer(c->fd, c), why, c->began ? c->began : at_clock_now(),
+		     at_causality_claim(c));
 }

@@ -30,6 +30,9 @@ enum at_client_carries {
 void at_client_connect_failed(const struct at_endpoint *peer, int error, uint64_t began,
 			      struct at_claim claim);
 
+/* The TLS handshake on c failed; `why` as error.type has it, static. The same. */
+void at_client_handshake_failed(struct at_conn *c, const char *why);
+
 /* The name of an errno value as error.type, e.g. "ECONNREFUSED"; "_OTHER" when it has none here. */
 const char *at_client_error_name(int error);
 

@@ -73,6 +73,22 @@ static void put_peer(struct at_exchange *x, const struct at_endpoint *peer)
 		at_attrs_str(&x->attrs, AT_KEY_network_transport, AT_STR("unix"));
 }
 
+static bool is_secure(const struct at_exchange *x)
+{
+	return x->talk->conn->way == AT_WAY_SECURE;
+}
+
+static void put_tls(struct at_exchange *x)
+{
+	static const struct at_str names[] = {AT_STR("3"), AT_STR("1.0"), AT_STR("1.1"),
+					      AT_STR("1.2"), AT_STR("1.3")};
+	unsigned minor = x->talk->conn->tls_version - 0x0300u;
+	if (!is_secure(x) || minor >= sizeof(names) / sizeof(names[0]))
+		return;
+	at_attrs_str(&x->attrs, AT_KEY_tls_protocol_name, minor ? AT_STR("tls") : AT_STR("ssl"));
+	at_attrs_str(&x->attrs, AT_KEY_tls_protocol_version, names[minor]);
+}
+
 static void put_version(struct at_exchange *x, const struct at_message *m)
 {
 	at_attrs_str(&x->attrs, AT_KEY_network_protocol_version,
@@ -133,7 +149,7 @@ static void put_captured(struct at_exchange *x, const struct at_message *m, stru
 static void reserve(struct at_exchange *x, const struct at_message *m, struct at_str captures)
 {
 	const struct at_field_value *f = m->field;
-	size_t n = 320 + 2 * m->target.n + m->method.n + f[AT_FIELD_host].value.n +
+	size_t n = 352 + 2 * m->target.n + m->method.n + f[AT_FIELD_host].value.n +
 		   f[AT_FIELD_user_agent].value.n + f[AT_FIELD_forwarded].value.n +
 		   f[AT_FIELD_x_forwarded_for].value.n + f[AT_FIELD_x_forwarded_host].value.n +
 		   f[AT_FIELD_x_forwarded_proto].value.n;
@@ -151,7 +167,7 @@ static void mark_fixed(struct at_exchange *x, const struct at_repeat *from)
 static void put_server_fixed(struct at_exchange *x, const struct at_message *m,
 			     const struct at_endpoint *peer)
 {
-	struct at_origin origin = at_target_origin(m);
+	struct at_origin origin = at_target_origin(m, is_secure(x));
 	char text[AT_ENDPOINT_TEXT];
 	put_method(x, m->method);
 	at_attrs_str(&x->attrs, AT_KEY_url_scheme, origin.scheme);
@@ -162,6 +178,7 @@ static void put_server_fixed(struct at_exchange *x, const struct at_message *m,
 		put_some(x, AT_KEY_client_address, at_str(text, at_endpoint_text(peer, text)));
 	put_peer(x, peer);
 	put_version(x, m);
+	put_tls(x);
 	put_some(x, AT_KEY_user_agent_original, m->field[AT_FIELD_user_agent].value);
 }
 
@@ -213,7 +230,7 @@ bool at_describe_same(const struct at_exchange *x, const struct at_message *m)
 	} alike[] = {
 		{AT_KEY_url_path, target.path},
 		{AT_KEY_url_query, target.query},
-		{AT_KEY_server_address, at_target_origin(m).authority.host},
+		{AT_KEY_server_address, at_target_origin(m, false).authority.host},
 		{AT_KEY_user_agent_original, m->field[AT_FIELD_user_agent].value},
 	};
 	struct at_attrs has = x->attrs;
@@ -233,7 +250,7 @@ static void put_url(struct at_exchange *x, const struct at_message *m, struct at
 		at_attrs_str(&x->attrs, AT_KEY_url_full, target);
 		return;
 	}
-	struct at_str parts[] = {AT_STR("http://"), authority,
+	struct at_str parts[] = {is_secure(x) ? AT_STR("https://") : AT_STR("http://"), authority,
 				 x->method == AT_METHOD_CONNECT ? AT_STR_NONE : target};
 	at_attrs_join(&x->attrs, AT_KEY_url_full, parts, 3);
 }
@@ -245,6 +262,7 @@ static void put_client_fixed(struct at_exchange *x, const struct at_message *m,
 	put_authority(x, at_target_authority(host), port);
 	put_peer(x, peer);
 	put_version(x, m);
+	put_tls(x);
 	put_some(x, AT_KEY_user_agent_original, m->field[AT_FIELD_user_agent].value);
 }
 
@@ -255,7 +273,7 @@ void at_describe_client(struct at_exchange *x, const struct at_message *m,
 	struct at_target target = at_target_parse(m->target);
 	struct at_str host = target.authority.n ? target.authority : m->field[AT_FIELD_host].value;
 	struct at_repeat *repeat = &x->talk->repeat;
-	unsigned port = host.n ? 80 : peer->port;
+	unsigned port = !host.n ? peer->port : is_secure(x) ? 443 : 80;
 	char text[AT_ENDPOINT_TEXT];
 	if (!host.n)
 		host = at_str(text, at_endpoint_text(peer, text));

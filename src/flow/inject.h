@@ -51,6 +51,9 @@ void at_inject_http1_look(struct at_talk *t, struct at_edits *e, const char *dat
  * t held. at_inject_send does it itself. */
 void at_inject_free(struct at_talk *t, struct at_edits *e);
 
+/* All of the edits have left: notes which exchanges carry their header. Any lock. */
+void at_inject_mark(const struct at_edits *e);
+
 /* Writes the changed bytes by one sendmsg (`base` gives name and control data, or NULL) and returns
  * what the application is told: its own bytes, or -1 with errno. Lock NOT held: it may block.
  * Afterwards edits are freed and left-overs are kept with the connection of fd. */

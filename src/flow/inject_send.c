@@ -115,6 +115,12 @@ static void mark_injected(const struct at_edit *edit)
 	edit->owner.exchange->injected = true;
 }
 
+void at_inject_mark(const struct at_edits *e)
+{
+	for (uint32_t i = 0; i < e->count; i++)
+		mark_injected(&e->edit[i]);
+}
+
 /* The left-overs from edit i on did not get their turn. */
 static void keep_all(struct at_talk *t, struct at_edits *e, uint32_t i)
 {

@@ -10,6 +10,7 @@
 #include "flow/boot.h"
 #include "flow/causality.h"
 #include "flow/inject.h"
+#include "flow/secure.h"
 #include "flow/shore.h"
 #include "flow/talk.h"
 #include "libc/floor.h"
@@ -21,6 +22,27 @@ static bool passing(int error)
 	return error == EAGAIN || error == EINTR || error == EFAULT || error == EINVAL ||
 	       error == EBADF || error == ENOTSOCK || error == EMSGSIZE || error == ENOMEM ||
 	       error == ENOBUFS || error == EOPNOTSUPP || error == EINPROGRESS || error == EALREADY;
+}
+
+/* Bytes on the wire: the conversation, or TLS. */
+static void come_in(struct at_conn *c, int fd, const char *bytes, size_t n)
+{
+	if (c->way == AT_WAY_PLAIN || !at_secure_in(c, fd, bytes, n))
+		at_talk_in(c, fd, bytes, n);
+}
+
+static void go_out(struct at_conn *c, int fd, const char *bytes, size_t n)
+{
+	if (c->way == AT_WAY_PLAIN || !at_secure_out(c, fd, bytes, n))
+		at_talk_out(c, fd, bytes, n);
+}
+
+/* The end of an event. */
+static void leave(struct at_conn *c, int fd)
+{
+	struct at_secure_news news = at_secure_news(c);
+	at_conn_leave(c, fd);
+	at_secure_tell(&news);
 }
 
 typedef void feed_fn(struct at_conn *c, int fd, const char *bytes, size_t n);
@@ -61,14 +83,14 @@ void at_shore_read(int fd, const struct iovec *iov, size_t count, ssize_t rc)
 	struct at_conn *c = at_conn_lock(fd);
 	if (c) {
 		if (rc > 0)
-			feed(c, fd, iov, count, (size_t)rc, at_talk_in);
-		else if (rc == 0 && room_of(iov, count))
+			feed(c, fd, iov, count, (size_t)rc, come_in);
+		else if (rc == 0 && room_of(iov, count) && !at_secure_eof(c))
 			at_talk_eof(c, fd);
 		else if (rc < 0)
 			failed(c, fd, saved, true);
 		if (rc < 0 && saved == EAGAIN && room_of(iov, count) == 1)
 			at_talk_probed(c);
-		at_conn_leave(c, fd);
+		leave(c, fd);
 	}
 	at_boot_leave(saved);
 }
@@ -80,8 +102,8 @@ void at_shore_read_unseen(int fd, ssize_t rc)
 	struct at_conn *c = at_conn_lock(fd);
 	if (c) {
 		if (rc > 0)
-			at_talk_in(c, fd, NULL, (size_t)rc);
-		at_conn_leave(c, fd);
+			come_in(c, fd, NULL, (size_t)rc);
+		leave(c, fd);
 	}
 	at_boot_leave(saved);
 }
@@ -139,7 +161,7 @@ static struct at_edits *plan(int fd, struct outgoing o)
 	at_thread_enter();
 	struct at_conn *c = at_conn_lock(fd);
 	if (c) {
-		if (c->role != AT_CONN_SERVER && !c->over && can_read(&o))
+		if (c->role != AT_CONN_SERVER && c->way <= AT_WAY_PLAIN && !c->over && can_read(&o))
 			edits = at_inject_plan(c, fd, o.iov, (int)o.count);
 		at_conn_leave(c, fd);
 	}
@@ -185,10 +207,10 @@ void at_shore_wrote(int fd, const struct iovec *iov, size_t count, ssize_t rc)
 	struct at_conn *c = at_conn_lock(fd);
 	if (c) {
 		if (rc > 0)
-			feed(c, fd, iov, count, (size_t)rc, at_talk_out);
+			feed(c, fd, iov, count, (size_t)rc, go_out);
 		else if (rc < 0)
 			failed(c, fd, saved, false);
-		at_conn_leave(c, fd);
+		leave(c, fd);
 	}
 	at_boot_leave(saved);
 }
@@ -224,10 +246,10 @@ void at_shore_wrote_unseen(int fd, ssize_t rc)
 	struct at_conn *c = at_conn_lock(fd);
 	if (c) {
 		if (rc > 0)
-			at_talk_out(c, fd, NULL, (size_t)rc);
+			go_out(c, fd, NULL, (size_t)rc);
 		else if (rc < 0)
 			failed(c, fd, saved, false);
-		at_conn_leave(c, fd);
+		leave(c, fd);
 	}
 	at_boot_leave(saved);
 }

@@ -46,7 +46,7 @@ void at_story_peer(int fd, struct at_conn *c, const char *what)
 
 void at_story_over(int fd, unsigned counter)
 {
-	const char *why = counter == AT_COUNT_conns_tls         ? "TLS, not readable yet"
+	const char *why = counter == AT_COUNT_conns_tls         ? "TLS that is not seen into"
 			  : counter == AT_COUNT_conns_http2     ? "HTTP/2, not readable yet"
 			  : counter == AT_COUNT_conns_tunnel    ? "a tunnel from here on"
 			  : counter == AT_COUNT_conns_malformed ? "malformed HTTP/1"

@@ -195,6 +195,19 @@ void at_talk_failed(struct at_conn *c, int fd, int error)
 	close_row(t, true);
 }
 
+void at_talk_broken(struct at_conn *c, int fd, const char *why)
+{
+	struct at_talk *t = c->talk;
+	if (!t)
+		return;
+	t->fd = fd;
+	if (c->role == AT_CONN_CLIENT && t->first)
+		at_causality_resume(t->first);
+	while (t->first && t->first->named)
+		at_exchange_close(t->first, why);
+	at_talk_over(c);
+}
+
 void at_talk_probed(struct at_conn *c)
 {
 	const struct at_talk *t = c->talk;

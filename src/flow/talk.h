@@ -79,6 +79,9 @@ void at_talk_out(struct at_conn *c, int fd, const char *bytes, size_t n);
 void at_talk_eof(struct at_conn *c, int fd);
 void at_talk_failed(struct at_conn *c, int fd, int error);
 
+/* The TLS session on it is broken; `why` as error.type has it, static. */
+void at_talk_broken(struct at_conn *c, int fd, const char *why);
+
 /* A read for a single byte found nothing: on a connection without a call under way this is a pool
  * that looks whether it is still good before it lends it. It is lent for the request that the
  * thread works on, whoever then writes. */

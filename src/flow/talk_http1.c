@@ -11,6 +11,7 @@
 #include "flow/client.h"
 #include "flow/describe.h"
 #include "flow/inject.h"
+#include "flow/secure.h"
 #include "flow/server.h"
 #include "flow/story.h"
 #include "flow/talk.h"
@@ -173,7 +174,10 @@ static void stopped(struct at_talk *t, const struct at_http1 *h, struct at_str b
 		at_counter_add(what, 1);
 		at_story_over(t->fd, what);
 	}
-	at_talk_over(t->conn);
+	struct at_conn *c = t->conn;
+	at_talk_over(c);
+	if (what == AT_COUNT_conns_tunnel)
+		at_secure_tunnel(c);
 }
 
 static void feed(struct at_talk *t, struct at_http1 *h, const struct at_http1_sink *sink,

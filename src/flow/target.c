@@ -108,7 +108,7 @@ static struct at_str first_of(struct at_str list)
 	return at_str_trim(at_str_cut(&list, ','));
 }
 
-struct at_origin at_target_origin(const struct at_message *m)
+struct at_origin at_target_origin(const struct at_message *m, bool secure)
 {
 	const struct at_field_value *f = m->field;
 	struct at_str client = AT_STR_NONE;
@@ -127,7 +127,9 @@ struct at_origin at_target_origin(const struct at_message *m)
 		host = at_target_parse(m->target).authority;
 	if (!host.n)
 		host = f[AT_FIELD_host].value;
-	o.scheme = at_str_eq_nocase(scheme, AT_STR("https")) ? AT_STR("https") : AT_STR("http");
+	if (scheme.n)
+		secure = at_str_eq_nocase(scheme, AT_STR("https"));
+	o.scheme = secure ? AT_STR("https") : AT_STR("http");
 	o.authority = at_target_authority(host);
 	o.client = at_target_authority(client).host;
 	return o;

@@ -22,7 +22,7 @@ struct at_target {
 
 /* What a server should say of the original request: Forwarded, then X-Forwarded-*, then Host. */
 struct at_origin {
-	struct at_str scheme;          /* "http" unless a proxy says otherwise */
+	struct at_str scheme;          /* the connection's, unless a proxy says otherwise */
 	struct at_authority authority; /* the host asked for; empty host: unknown */
 	struct at_str client;          /* the original client's address; empty: the peer itself */
 };
@@ -34,6 +34,7 @@ bool at_target_is_absolute(struct at_str target);
 
 struct at_authority at_target_authority(struct at_str text);
 
-struct at_origin at_target_origin(const struct at_message *m);
+/* What the client asked for; `secure`: the request came by TLS. */
+struct at_origin at_target_origin(const struct at_message *m, bool secure);
 
 #endif

@@ -16,6 +16,7 @@
 #include "hooks/hook.h"
 #include "hooks/trampoline.h"
 #include "libc/floor.h"
+#include "libc/tls.h"
 
 _Static_assert(offsetof(struct at_thread, in_vfork) == 4, "trampoline.S knows the place");
 
@@ -32,6 +33,7 @@ static bool is_first_copy(void)
 __attribute__((constructor(101))) static void start(int argc, char **argv, char **envp)
 {
 	at_libc_resolve();
+	at_tls_start();
 	if (getauxval(AT_SECURE) || !is_first_copy())
 		return;
 	at_boot_start(argc > 0 ? (const char *const *)argv : NULL, (const char *const *)envp,

@@ -106,16 +106,16 @@ def test_it_goes_on_undisturbed(listener):
 def test_connections_by_verdict(listener, say):
     server = listener()
     say(server.port, b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + bytes(500))
-    until(lambda: glance(server.pid)["connections"]["tls"] == 1, what="the verdict")
-    assert glance(server.pid)["hints"] == ["all traffic is TLS: not readable yet"]
+    until(lambda: glance(server.pid)["connections"]["tls_unread"] == 1, what="the verdict")
+    assert glance(server.pid)["hints"] == ["all traffic is TLS that is not seen into (`autotrace check PID` says why)"]
     say(server.port, b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes(9))
     say(server.port, b"SSH-2.0-client\r\n")
     say(server.port, b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
     until(lambda: sum(list(glance(server.pid)["connections"].values())[3:]) == 4, what="the verdicts")
     seen = glance(server.pid)["connections"]
-    expected = {"accepted": 4, "tls": 1, "http2": 1, "other": 1, "http1_server": 1}
+    expected = {"accepted": 4, "tls_unread": 1, "http2": 1, "other": 1, "http1_server": 1}
     assert seen == {**dict.fromkeys(seen, 0), **expected}
-    assert "connections  4 accepted, 1 http1 server, 1 tls, 1 http2, 1 other\n" in status(server.pid)
+    assert "connections  4 accepted, 1 http1 server, 1 tls unread, 1 http2, 1 other\n" in status(server.pid)
 
 
 def test_requests_parents_and_delivery(rig):

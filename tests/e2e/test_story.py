@@ -54,8 +54,8 @@ def test_of_a_request_and_the_call_it_causes(rig, server):
 def test_of_what_is_not_http_and_of_what_fails(rig, server):
     one = server(**DEBUG)
     with socket.create_connection(("127.0.0.1", one.port)) as s:
-        s.sendall(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03")
-        one.find("TLS, not readable yet")
+        s.sendall(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + b"r" * 32 + b"\r\n\r\n")
+        one.find("TLS that is not seen into")
     with Wire(one.port) as wire:
         wire.send(b"GET /a HTTP/1.1\r\nHost: \x1b[31mx\r\n\r\n")
     url = "http://user:password@127.0.0.1:1/x"

@@ -91,11 +91,14 @@ static void nothing_was_seen(void **state)
 static void what_was_seen_cannot_be_read(void **state)
 {
 	(void)state;
-	assert_string_equal(HINTS({"connections.accepted", 2, NULL}, {"connections.tls", 2, NULL}),
-			    "all traffic is TLS: not readable yet");
-	assert_string_equal(HINTS({"connections.accepted", 3, NULL}, {"connections.tls", 2, NULL},
+	assert_string_equal(
+		HINTS({"connections.accepted", 2, NULL}, {"connections.tls_unread", 2, NULL}),
+		"all traffic is TLS that is not seen into (`autotrace check PID` says why)");
+	assert_string_equal(HINTS({"connections.accepted", 3, NULL},
+				  {"connections.tls_unread", 2, NULL},
 				  {"connections.http1_server", 1, NULL}),
-			    "TLS on 2 of 3 connections: not readable yet");
+			    "TLS that is not seen into, on 2 of 3 connections (`autotrace check "
+			    "PID` says why)");
 	assert_string_equal(
 		HINTS({"connections.accepted", 1, NULL}, {"connections.http2", 1, NULL}),
 		"HTTP/2 on 1 of 1 connections: not readable yet");

@@ -272,7 +272,10 @@ static void strangers_are_left_alone_at_once(void **state)
 	closing(fd);
 	close(peer);
 	fd = called(&peer);
-	goes(fd, "\x16\x03\x01");
+	goes(fd, "\x16\x03\x01"
+		 "aa\x01"
+		 "aaa\x03\x03"
+		 "0123456789abcdef0123456789abcdef");
 	assert_int_equal(at_fdmap_get(fd), AT_FD_BORING);
 	closing(fd);
 	close(peer);

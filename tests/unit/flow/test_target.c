@@ -106,7 +106,7 @@ static void the_original_request_is_the_outermost_proxy_s(void **state)
 		field(&m, AT_FIELD_x_forwarded_for, rows[i].x_for);
 		field(&m, AT_FIELD_x_forwarded_proto, rows[i].x_proto);
 		field(&m, AT_FIELD_x_forwarded_host, rows[i].x_host);
-		struct at_origin o = at_target_origin(&m);
+		struct at_origin o = at_target_origin(&m, false);
 		snprintf(row, sizeof(row), "row %zu", i);
 		is("scheme", row, o.scheme, rows[i].scheme);
 		is("host", row, o.authority.host, rows[i].address);
