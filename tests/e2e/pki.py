@@ -19,7 +19,8 @@ class Pki:
         self.both.write_bytes(self.cert.read_bytes() + self.key.read_bytes())
 
     def openssl(self, *args):
-        done = subprocess.run([program("openssl"), *map(str, args)], cwd=self.directory, capture_output=True, timeout=60, check=False)
+        command = [program("openssl"), *map(str, args)]
+        done = subprocess.run(command, cwd=self.directory, capture_output=True, timeout=60, check=False)
         assert done.returncode == 0, done.stderr
 
     def authority(self, name):

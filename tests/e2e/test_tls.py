@@ -1,14 +1,12 @@
 """HTTP inside TLS, of OpenSSL and GnuTLS: real programs on both sides, spans joined, nothing else changed."""
 
 import os
-import socket
-import ssl
 
 import pytest
 
 import nginx
 from pki import Pki
-from rig import APPS, PYTHON, Wire, free_port, is_child, only, program, until
+from rig import APPS, PYTHON, Wire, free_port, is_child, only, program
 
 
 @pytest.fixture(scope="module")
@@ -37,6 +35,10 @@ def server(shared, pki):
 def front(shared, pki, server):
     """A server that calls the other one."""
     return secure(shared, pki, service="front", env={"CALLS": server.url, "CA": pki.ca})
+
+
+def about(spans, path):
+    return [s for s in spans if (s.attrs.get("url.full") or s.attrs.get("url.path") or "").endswith(path)]
 
 
 def joined(spans, path, version="1.3"):
@@ -160,8 +162,7 @@ def test_many_requests_on_one_connection(shared, server, pki, take):
     spans = take(40)
     assert done.out.count("00-") == 20
     for i in range(1, 21):
-        ours = [s for s in spans if (s.attrs.get("url.full") or s.attrs.get("url.path")).endswith(f"/n/{i}")]
-        joined(ours, f"/n/{i}")
+        joined(about(spans, f"/n/{i}"), f"/n/{i}")
     assert len({s["network.peer.port"] for s in spans if s.kind == "server"}) == 1
 
 
@@ -248,4 +249,4 @@ def test_uvicorn(shared, pki, take, loop):
     assert done.code == 0, done.err
     spans = take(10)
     for i in range(1, 6):
-        joined([s for s in spans if (s.attrs.get("url.full") or s.attrs.get("url.path")).endswith(f"/u/{i}")], f"/u/{i}")
+        joined(about(spans, f"/u/{i}"), f"/u/{i}")
