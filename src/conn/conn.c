@@ -30,6 +30,7 @@ static struct at_conn *prepare(enum at_conn_role role)
 	c->eof = false;
 	c->over = false;
 	c->lost = false;
+	__atomic_store_n(&c->watched, false, __ATOMIC_RELAXED);
 	c->error = 0;
 	c->began = 0;
 	c->talk = NULL;
@@ -59,7 +60,9 @@ struct at_conn *at_conn_new(int fd, enum at_conn_role role)
 {
 	struct at_conn *c = prepare(role);
 	at_counter_add(role == AT_CONN_SERVER ? AT_COUNT_conns_accepted : AT_COUNT_conns_opened, 1);
-	at_fdmap_swap(fd, c ? (uintptr_t)c : AT_FD_BORING);
+	uintptr_t old = at_fdmap_swap(fd, c ? (uintptr_t)c : AT_FD_BORING);
+	if (c && old == (AT_FD_FRESH | AT_FD_WATCHED))
+		__atomic_store_n(&c->watched, true, __ATOMIC_RELAXED);
 	return c;
 }
 
@@ -209,10 +212,31 @@ void at_conn_unlock(struct at_conn *c)
 	at_unlock(&c->lock);
 }
 
+void at_conn_watch(int fd)
+{
+	uintptr_t word = at_fdmap_get(fd);
+	if (word == AT_FD_UNKNOWN) {
+		struct at_conn *c = at_conn_lock(fd);
+		if (c)
+			at_conn_unlock(c);
+		word = at_fdmap_get(fd);
+	}
+	if (is_conn(word))
+		__atomic_store_n(&((struct at_conn *)word)->watched, true, __ATOMIC_RELAXED);
+	else if (word == AT_FD_BORING || word == AT_FD_FRESH)
+		at_fdmap_cas(fd, &word, word | AT_FD_WATCHED);
+}
+
+/* What a connection's descriptors are when nothing is to be observed any more. */
+static uintptr_t remains(const struct at_conn *c)
+{
+	return at_conn_is_watched(c) ? AT_FD_EVENTS : AT_FD_BORING;
+}
+
 void at_conn_leave(struct at_conn *c, int fd)
 {
 	uintptr_t word = (uintptr_t)c;
-	bool last = c->over && at_fdmap_cas(fd, &word, AT_FD_BORING) && --c->refs == 0;
+	bool last = c->over && at_fdmap_cas(fd, &word, remains(c)) && --c->refs == 0;
 	if (last)
 		end_life(c);
 	at_unlock(&c->lock);

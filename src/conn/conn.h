@@ -54,6 +54,7 @@ struct at_conn {
 	bool eof;            /* the peer has ended its stream */
 	bool lost;           /* bytes went by unseen (atomic): the next look ends the observation */
 	bool over;           /* observation has ended: the descriptors become boring */
+	bool watched;        /* a loop waits for it among others (atomic, without the lock) */
 	int error;           /* errno of the failure that ended it, 0: none */
 	uint64_t began;      /* monotonic ns of accept or connect */
 	struct at_endpoint peer; /* the other end */
@@ -94,6 +95,15 @@ void at_conn_lose(int fd);
 static inline bool at_conn_is_lost(const struct at_conn *c)
 {
 	return __atomic_load_n(&c->lost, __ATOMIC_RELAXED) || at_fault_raised();
+}
+
+/* A loop waits for fd among others: from now on what is read from it is an event, whatever it turns
+ * out to be. One never looked at is classified. Takes no lock for long; any thread. */
+void at_conn_watch(int fd);
+
+static inline bool at_conn_is_watched(const struct at_conn *c)
+{
+	return __atomic_load_n(&c->watched, __ATOMIC_RELAXED);
 }
 
 /* Unlocks; when the observation is over, fd becomes boring and the object is freed with its last

@@ -97,10 +97,42 @@ void at_causality_serve(const struct at_exchange *x)
 	take_up(at_exchange_ref(x), worker.looped ? AT_RULE_LOOP : AT_RULE_THREAD);
 }
 
+void at_causality_elsewhere(void)
+{
+	if (worker.looped && worker.current.exchange)
+		take_up((struct at_ref){0}, AT_RULE_LOOP);
+}
+
+void at_causality_strange(const struct at_conn *c)
+{
+	if (at_conn_is_watched(c))
+		at_causality_elsewhere();
+}
+
+void at_causality_hung_up(const struct at_exchange *first)
+{
+	if (first && worker.looped)
+		take_up(at_exchange_ref(first), AT_RULE_LOOP);
+	else
+		at_causality_elsewhere();
+}
+
+void at_causality_reached(struct at_ref owner)
+{
+	if (at_exchange_valid(owner) && worker.looped)
+		take_up(owner, AT_RULE_LOOP);
+	else
+		at_causality_elsewhere();
+}
+
 void at_causality_touch(const struct at_exchange *x)
 {
-	if (x && worker.current.exchange == x)
+	if (!x)
+		return;
+	if (worker.current.exchange == x)
 		worker.touched = true;
+	else if (worker.looped && !at_bridge_is_on())
+		at_causality_elsewhere();
 }
 
 /* Two alike cannot be told apart. */

@@ -24,8 +24,25 @@ void at_causality_serve(const struct at_exchange *x);
  * with the request that made it. */
 void at_causality_resume(const struct at_exchange *call);
 
+/* A loop's thread turns to an event that tells of no request: something came that speaks no HTTP.
+ */
+void at_causality_elsewhere(void);
+
+/* The same, when it came over a connection and belongs to no request. One that no loop waits for is
+ * read when somebody wants what comes. */
+void at_causality_strange(const struct at_conn *c);
+
+/* A client's stream has ended, or its connection failed: in a loop what follows is for its request
+ * that is not answered yet, or for nobody (NULL). */
+void at_causality_hung_up(const struct at_exchange *first);
+
+/* A connection made in the background has come about: a loop goes on for whom it was opened. */
+void at_causality_reached(struct at_ref owner);
+
 /* The thread did something for this request (wrote to its client, connected or called for it): it
- * works on events as it reads them. NULL is welcome. */
+ * works on events as it reads them. When it is not the current one, the loop serves an event that
+ * brought nothing to read (there was room to write), and the current one is over. NULL is welcome.
+ */
 void at_causality_touch(const struct at_exchange *x);
 
 /* The one request that this thread has read and put off, and that the call repeats: same method,

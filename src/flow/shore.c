@@ -60,12 +60,17 @@ void at_shore_socket(int fd, int domain, int type)
 	at_boot_leave(saved);
 }
 
+static bool is_fresh(uintptr_t word)
+{
+	return (word | AT_FD_WATCHED) == (AT_FD_FRESH | AT_FD_WATCHED);
+}
+
 void at_shore_bound(int fd)
 {
 	int saved = errno;
 	at_thread_enter();
 	uintptr_t word = at_fdmap_get(fd);
-	if (word == AT_FD_FRESH || word == AT_FD_BORING)
+	if (is_fresh(word) || word == AT_FD_BORING)
 		at_fdmap_cas(fd, &word, AT_FD_UNKNOWN);
 	at_boot_leave(saved);
 }
@@ -104,7 +109,7 @@ static struct at_conn *connecting(int fd, const struct sockaddr *addr, socklen_t
 	enum at_rule rule;
 	struct at_conn *c = at_conn_lock(fd);
 	uintptr_t word = at_fdmap_get(fd);
-	if (c || (word != AT_FD_FRESH && word != AT_FD_UNKNOWN))
+	if (c || (!is_fresh(word) && word != AT_FD_UNKNOWN))
 		return c;
 	c = at_conn_new(fd, AT_CONN_CLIENT);
 	if (!c)
@@ -152,7 +157,7 @@ void at_shore_connected(int fd, const struct sockaddr *addr, socklen_t len, int 
 			c->over = true;
 			c->began = 0;
 		}
-		bool failed = c->over;
+		bool failed = c->over, watched = at_conn_is_watched(c);
 		if (at_log_on(AT_LOG_DEBUG))
 			at_story_peer(fd, c,
 				      failed          ? "cannot connect to"
@@ -160,7 +165,7 @@ void at_shore_connected(int fd, const struct sockaddr *addr, socklen_t len, int 
 						      : "connected to");
 		at_conn_leave(c, fd);
 		if (failed)
-			at_fdmap_swap(fd, AT_FD_FRESH);
+			at_fdmap_swap(fd, AT_FD_FRESH | (watched ? AT_FD_WATCHED : 0));
 	}
 	at_boot_leave(saved);
 }
@@ -179,6 +184,8 @@ void at_shore_socket_error(int fd, const void *value, socklen_t len)
 			at_client_connect_failed(&c->peer, error, c->began, at_causality_claim(c));
 		else if (error)
 			at_talk_failed(c, fd, error);
+		else if (c->connecting)
+			at_causality_reached(at_causality_claim(c).owner);
 		c->connecting = false;
 		at_conn_leave(c, fd);
 	}
@@ -191,6 +198,8 @@ void at_shore_closing(int fd)
 {
 	int saved = errno;
 	at_thread_enter();
+	if (at_fdmap_get(fd) == AT_FD_EVENTS)
+		at_causality_elsewhere();
 	forget(fd, AT_FD_BORING);
 	at_boot_leave(saved);
 }

@@ -22,16 +22,31 @@ struct at_edits;
 /* A call on fd passes by unobserved. */
 void at_shore_unseen(int fd);
 
+/* The hook passes: also by a signal handler that interrupted our own work, whose bytes are not
+ * seen. */
+static inline bool at_shore_pass_unseen(int fd)
+{
+	if (at_process_is_live() && at_thread_self.guard && at_thread_self.guard < AT_THREAD_OURS)
+		at_shore_unseen(fd);
+	return true;
+}
+
 /* True when the hook has nothing to do but the true call: tracing is off, we are inside our own
  * work or a vfork child, or the descriptor is known to be of no interest. */
 static inline bool at_shore_pass(int fd)
 {
-	if (!at_thread_pass())
-		return at_fdmap_get(fd) == AT_FD_BORING;
-	/* A signal handler that interrupted our own work: its bytes are not seen. */
-	if (at_process_is_live() && at_thread_self.guard && at_thread_self.guard < AT_THREAD_OURS)
-		at_shore_unseen(fd);
-	return true;
+	if (at_thread_pass())
+		return at_shore_pass_unseen(fd);
+	return (at_fdmap_get(fd) | AT_FD_WATCHED) == AT_FD_EVENTS;
+}
+
+/* The same for a hook that takes an event away (reads, close): what a loop waits for is of interest
+ * then, whatever it is. */
+static inline bool at_shore_pass_event(int fd)
+{
+	if (at_thread_pass())
+		return at_shore_pass_unseen(fd);
+	return at_fdmap_get(fd) == AT_FD_BORING;
 }
 
 /* True when fd is one of ours: the program is answered EBADF (errno is set), as if it were not
@@ -114,6 +129,8 @@ bool at_shore_flush_own(int fd);
 void at_shore_wait(bool waits);
 /* After a poll: the kernel has read these, so they can be read. */
 void at_shore_waited_poll(const struct pollfd *fds, nfds_t count, bool waits);
+/* A loop waits for fd from now on: epoll_ctl() put it into a set. */
+void at_shore_watched(int fd);
 /* Before select(), which overwrites what it waits for. */
 void at_shore_wait_select(int count, const fd_set *reads, const fd_set *writes, bool waits);
 /* A poll for these few descriptors ended by its time-out. */

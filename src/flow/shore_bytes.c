@@ -76,9 +76,25 @@ static size_t room_of(const struct iovec *iov, size_t count)
 	return n;
 }
 
+/* What a loop waits for was read, and is no connection: somebody's event. One that was looked for
+ * in vain is none. */
+static bool is_event(int fd, ssize_t rc)
+{
+	if (at_fdmap_get(fd) != AT_FD_EVENTS)
+		return false;
+	int saved = errno;
+	at_thread_enter();
+	if (rc >= 0 || !passing(saved))
+		at_causality_elsewhere();
+	at_boot_leave(saved);
+	return true;
+}
+
 void at_shore_read(int fd, const struct iovec *iov, size_t count, ssize_t rc)
 {
 	int saved = errno;
+	if (is_event(fd, rc))
+		return;
 	at_thread_enter();
 	struct at_conn *c = at_conn_lock(fd);
 	if (c) {
@@ -98,6 +114,8 @@ void at_shore_read(int fd, const struct iovec *iov, size_t count, ssize_t rc)
 void at_shore_read_unseen(int fd, ssize_t rc)
 {
 	int saved = errno;
+	if (is_event(fd, rc))
+		return;
 	at_thread_enter();
 	struct at_conn *c = at_conn_lock(fd);
 	if (c) {

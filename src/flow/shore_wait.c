@@ -31,15 +31,27 @@ static void look_at(struct cover *v, int fd)
 }
 
 /* A wait for a single connection of its own (a blocking client or server with a time-out) is no
- * return to the loop. */
-static void conclude(const struct cover *v, bool waits)
+ * return to the loop. True when it is one, for several. */
+static bool conclude(const struct cover *v, bool waits)
 {
-	if (v->seen > SET_MAX || v->servers > 1 || (v->listeners && v->servers))
-		at_causality_wait(true, waits);
-	else if (v->listeners)
-		at_causality_wait(false, waits);
+	bool several = v->seen > SET_MAX || v->servers > 1 || (v->listeners && v->servers);
+	if (several || v->listeners)
+		at_causality_wait(several, waits);
 	else if (v->servers)
 		at_causality_left();
+	return several;
+}
+
+void at_shore_watched(int fd)
+{
+	uintptr_t word = at_fdmap_get(fd);
+	if (word == AT_FD_EVENTS || word == AT_FD_LISTENER || word == AT_FD_OWN ||
+	    (word >= AT_FD_TAGS && at_conn_is_watched((struct at_conn *)word)))
+		return;
+	int saved = errno;
+	at_thread_enter();
+	at_conn_watch(fd);
+	at_boot_leave(saved);
 }
 
 void at_shore_wait(bool waits)
@@ -53,7 +65,10 @@ void at_shore_waited_poll(const struct pollfd *fds, nfds_t count, bool waits)
 	for (nfds_t i = 0; i < count && v.seen <= SET_MAX; i++)
 		if (fds[i].fd >= 0)
 			look_at(&v, fds[i].fd);
-	conclude(&v, waits);
+	bool several = conclude(&v, waits);
+	for (nfds_t i = 0; several && i < count; i++)
+		if (fds[i].fd >= 0)
+			at_shore_watched(fds[i].fd);
 }
 
 void at_shore_waited_in_vain(const struct pollfd *fds, nfds_t count)
@@ -86,7 +101,10 @@ void at_shore_wait_select(int count, const fd_set *reads, const fd_set *writes, 
 	for (int fd = 0; fd < count && v.seen <= SET_MAX; fd++)
 		if ((reads && FD_ISSET(fd, reads)) || (writes && FD_ISSET(fd, writes)))
 			look_at(&v, fd);
-	conclude(&v, waits);
+	bool several = conclude(&v, waits);
+	for (int fd = 0; several && reads && fd < count; fd++)
+		if (FD_ISSET(fd, reads))
+			at_shore_watched(fd);
 }
 
 /* What a new thread starts with; pool memory, freed by the thread. */

@@ -137,11 +137,14 @@ static bool is_lost(struct at_conn *c, int fd)
 
 void at_talk_in(struct at_conn *c, int fd, const char *bytes, size_t n)
 {
-	if (is_lost(c, fd))
+	if (is_lost(c, fd)) {
+		at_causality_strange(c);
 		return;
+	}
 	struct at_talk *t = at_talk_of(c, fd);
 	if (!t) {
 		c->over = true;
+		at_causality_strange(c);
 		return;
 	}
 	c->again = false;
@@ -172,8 +175,10 @@ void at_talk_eof(struct at_conn *c, int fd)
 {
 	struct at_talk *t = c->talk;
 	c->eof = true;
-	if (c->role == AT_CONN_SERVER)
+	if (c->role == AT_CONN_SERVER) {
 		at_causality_left();
+		at_causality_hung_up(t ? t->first : NULL);
+	}
 	if (!t || c->role != AT_CONN_CLIENT)
 		return;
 	t->fd = fd;
@@ -187,6 +192,8 @@ void at_talk_failed(struct at_conn *c, int fd, int error)
 {
 	struct at_talk *t = c->talk;
 	c->error = error;
+	if (c->role == AT_CONN_SERVER)
+		at_causality_hung_up(t ? t->first : NULL);
 	if (!t)
 		return;
 	t->fd = fd;

@@ -207,6 +207,8 @@ static void in(struct at_talk *t, const char *bytes, size_t n)
 			at_bridge_event_over();
 		if (t->first)
 			at_causality_resume(t->first);
+		else
+			at_causality_strange(c);
 		feed(t, &t->http1.response, &responses, bytes, n);
 		return;
 	}
@@ -216,6 +218,8 @@ static void in(struct at_talk *t, const char *bytes, size_t n)
 	if (asked) {
 		count_http1(t);
 		at_causality_serve(t->first);
+	} else {
+		at_causality_strange(c);
 	}
 }
 

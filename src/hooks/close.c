@@ -8,7 +8,7 @@
 
 int AT_HOOK(close)(int fd)
 {
-	if (at_shore_pass(fd))
+	if (at_shore_pass_event(fd))
 		return at_libc.close(fd);
 	if (at_shore_hidden(fd))
 		return -1;
@@ -78,7 +78,7 @@ static long by_syscall(long nr, long a, long b, long c, long d)
 
 long at_hook_syscall_close(long fd)
 {
-	if (!at_shore_pass((int)fd)) {
+	if (!at_shore_pass_event((int)fd)) {
 		if (at_shore_hidden((int)fd))
 			return -1;
 		at_shore_closing((int)fd);

@@ -21,7 +21,7 @@ static void tell(int fd, void *buf, size_t n, ssize_t rc, int flags)
 
 ssize_t AT_HOOK(read)(int fd, void *buf, size_t n)
 {
-	if (at_shore_pass(fd))
+	if (at_shore_pass_event(fd))
 		return at_libc.read(fd, buf, n);
 	if (at_shore_hidden(fd))
 		return -1;
@@ -32,7 +32,7 @@ ssize_t AT_HOOK(read)(int fd, void *buf, size_t n)
 
 ssize_t AT_HOOK(__read_chk)(int fd, void *buf, size_t n, size_t room)
 {
-	if (at_shore_pass(fd))
+	if (at_shore_pass_event(fd))
 		return at_libc.__read_chk(fd, buf, n, room);
 	if (at_shore_hidden(fd))
 		return -1;
@@ -43,7 +43,7 @@ ssize_t AT_HOOK(__read_chk)(int fd, void *buf, size_t n, size_t room)
 
 ssize_t AT_HOOK(readv)(int fd, const struct iovec *iov, int count)
 {
-	if (at_shore_pass(fd))
+	if (at_shore_pass_event(fd))
 		return at_libc.readv(fd, iov, count);
 	if (at_shore_hidden(fd))
 		return -1;
@@ -54,7 +54,7 @@ ssize_t AT_HOOK(readv)(int fd, const struct iovec *iov, int count)
 
 ssize_t AT_HOOK(recv)(int fd, void *buf, size_t n, int flags)
 {
-	if (at_shore_pass(fd))
+	if (at_shore_pass_event(fd))
 		return at_libc.recv(fd, buf, n, flags);
 	if (at_shore_hidden(fd))
 		return -1;
@@ -65,7 +65,7 @@ ssize_t AT_HOOK(recv)(int fd, void *buf, size_t n, int flags)
 
 ssize_t AT_HOOK(__recv_chk)(int fd, void *buf, size_t n, size_t room, int flags)
 {
-	if (at_shore_pass(fd))
+	if (at_shore_pass_event(fd))
 		return at_libc.__recv_chk(fd, buf, n, room, flags);
 	if (at_shore_hidden(fd))
 		return -1;
@@ -77,7 +77,7 @@ ssize_t AT_HOOK(__recv_chk)(int fd, void *buf, size_t n, size_t room, int flags)
 ssize_t AT_HOOK(recvfrom)(int fd, void *buf, size_t n, int flags, struct sockaddr *addr,
 			  socklen_t *len)
 {
-	if (at_shore_pass(fd))
+	if (at_shore_pass_event(fd))
 		return at_libc.recvfrom(fd, buf, n, flags, addr, len);
 	if (at_shore_hidden(fd))
 		return -1;
@@ -89,7 +89,7 @@ ssize_t AT_HOOK(recvfrom)(int fd, void *buf, size_t n, int flags, struct sockadd
 ssize_t AT_HOOK(__recvfrom_chk)(int fd, void *buf, size_t n, size_t room, int flags,
 				struct sockaddr *addr, socklen_t *len)
 {
-	if (at_shore_pass(fd))
+	if (at_shore_pass_event(fd))
 		return at_libc.__recvfrom_chk(fd, buf, n, room, flags, addr, len);
 	if (at_shore_hidden(fd))
 		return -1;
@@ -100,7 +100,7 @@ ssize_t AT_HOOK(__recvfrom_chk)(int fd, void *buf, size_t n, size_t room, int fl
 
 static void tell_message(int fd, const struct msghdr *msg, ssize_t rc, int flags)
 {
-	if (at_shore_pass(fd) || (flags & NO_DATA))
+	if (at_shore_pass_event(fd) || (flags & NO_DATA))
 		return;
 	if (flags & MSG_TRUNC)
 		at_shore_read_unseen(fd, rc);

@@ -22,6 +22,14 @@ static bool is_zero(const struct timespec *t)
 	return t && t->tv_sec == 0 && t->tv_nsec == 0;
 }
 
+int AT_HOOK(epoll_ctl)(int set, int op, int fd, struct epoll_event *event)
+{
+	int rc = at_libc.epoll_ctl(set, op, fd, event);
+	if (rc == 0 && op != EPOLL_CTL_DEL && !at_thread_pass())
+		at_shore_watched(fd);
+	return rc;
+}
+
 int AT_HOOK(epoll_wait)(int fd, struct epoll_event *events, int count, int timeout)
 {
 	if (!at_thread_pass())

@@ -159,7 +159,7 @@ ssize_t AT_HOOK(sendfile64)(int out, int in, off_t *offset, size_t n)
 ssize_t AT_HOOK(splice)(int in, off_t *in_offset, int out, off_t *out_offset, size_t n,
 			unsigned flags)
 {
-	bool pass_in = at_shore_pass(in);
+	bool pass_in = at_shore_pass_event(in);
 	bool pass_out = at_shore_pass(out);
 	if (pass_in && pass_out)
 		return at_libc.splice(in, in_offset, out, out_offset, n, flags);

@@ -11,6 +11,7 @@ CASES = (
     ("read_zero", "read of /dev/zero, 1 byte", 15),
     ("write_null", "write to /dev/null, 1 byte", 15),
     ("pipe", "write and read of a pipe, 1 byte", 15),
+    ("pipe_waited", "the same, of a pipe that a loop waits for", 15),
     ("tcp_opaque", "send and recv on a TCP connection that is not HTTP", 15),
     ("epoll_wait", "epoll_wait, nothing ready", None),
     ("http_served", "recv and send of an HTTP server, keep-alive, a span for two calls", None),

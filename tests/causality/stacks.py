@@ -199,7 +199,7 @@ STACKS = [
           "Ruby keeps its threads for later ones, and puma's reactor reads for its workers"),
     Stack("php", "PHP's own server, 8 workers, ext/curl", "php-cli php-curl", php, SYNC + " fan", EXACT, tick=False),
     Stack("epoll", "a C server of one thread around epoll", "gcc", epoll, SYNC + " fan", 0.1,
-          "what speaks no HTTP (its timers, its database) says nothing of whose it is"),
+          "what speaks no HTTP (its timers, its database) tells nobody whose it is"),
     Stack(
         "chain", "nginx -> uvicorn (aiohttp's client) -> Node (http.request)",
         "nginx-light uvicorn python3-aiohttp nodejs", chain, SYNC + " fan", EVENT_LOOP, tick=False, leaving=0,

@@ -228,6 +228,7 @@ static fd_set *one(const struct cancel_case *c)
 	return &set;
 }
 
+CALL(epoll_ctl, set_of(c))
 CALL(epoll_wait, epoll_wait(set_of(c), &(struct epoll_event){0}, 1, -1))
 CALL(epoll_pwait, epoll_pwait(set_of(c), &(struct epoll_event){0}, 1, -1, NULL))
 CALL(epoll_pwait2, epoll_pwait2(set_of(c), &(struct epoll_event){0}, 1, NULL, NULL))
@@ -237,6 +238,7 @@ CALL(__poll_chk, __poll_chk(&(struct pollfd){c->e.fd, POLLIN, 0}, 1, -1, 8))
 CALL(__ppoll_chk, __ppoll_chk(&(struct pollfd){c->e.fd, POLLIN, 0}, 1, NULL, NULL, 8))
 CALL(select, select(c->e.fd + 1, one(c), NULL, NULL, NULL))
 CALL(pselect, pselect(c->e.fd + 1, one(c), NULL, NULL, NULL, NULL))
+ROWS(epoll_ctl, {.call = make_epoll_ctl, .scene = CANCEL_IN})
 ROWS(epoll_wait, POINT(epoll_wait, CANCEL_IN))
 ROWS(epoll_pwait, POINT(epoll_pwait, CANCEL_IN))
 ROWS(epoll_pwait2, POINT(epoll_pwait2, CANCEL_IN))

@@ -120,6 +120,23 @@ static int in_pselect(const int fds[2])
 	return pselect(FD_SETSIZE, &r, NULL, NULL, &t, NULL);
 }
 
+/* Without it nobody knows that the pipe wakes a loop. */
+void span_hook_epoll_ctl(void)
+{
+	struct epoll_event event = {.events = EPOLLIN};
+	struct ends a, e;
+	int tube[2], set = epoll_create1(0);
+	must(pipe(tube) == 0 && epoll_ctl(set, EPOLL_CTL_ADD, tube[0], &event) == 0, "a pipe");
+	must(epoll_wait(set, &event, 1, 0) == 0, "a wait");
+	a = span_asked("/a");
+	e = join(TCP, CLIENT, HTTP);
+	span_calls(&e, "/before", "child");
+	must(write(tube[1], "x", 1) == 1 && read(tube[0], &(char){0}, 1) == 1, "an event");
+	e = join(TCP, CLIENT, HTTP);
+	span_calls(&e, "/after", "root");
+	span_answers(&a, "/a");
+}
+
 void span_hook_epoll_wait(void)
 {
 	waits(in_epoll_wait);

@@ -46,6 +46,52 @@ static void unmasked(void)
 
 /* ---- epoll ---- */
 
+static void play_epoll_ctl(struct ends *e, void *unused)
+{
+	struct epoll_event ev = {.events = EPOLLIN, .data.u64 = 7}, got;
+	int set = epoll_create1(0), file = open("/etc/passwd", O_RDONLY), tube[2];
+	(void)unused;
+	ready_to_hear(e);
+	IS(0, epoll_ctl(set, EPOLL_CTL_ADD, e->fd, &ev));
+	ERR(EEXIST, epoll_ctl(set, EPOLL_CTL_ADD, e->fd, &ev));
+	peer_say(e, heard(e));
+	IS(1, epoll_wait(set, &got, 1, -1));
+	CHECK(got.data.u64 == 7);
+	ev.events = EPOLLOUT;
+	IS(0, epoll_ctl(set, EPOLL_CTL_MOD, e->fd, &ev));
+	IS(1, epoll_wait(set, &got, 1, -1));
+	IS(0, epoll_ctl(set, EPOLL_CTL_DEL, e->fd, null));
+	ERR(ENOENT, epoll_ctl(set, EPOLL_CTL_DEL, e->fd, null));
+	ERR(ENOENT, epoll_ctl(set, EPOLL_CTL_MOD, e->fd, &ev));
+	ERR(EFAULT, epoll_ctl(set, EPOLL_CTL_ADD, e->fd, nowhere));
+	ERR(EINVAL, epoll_ctl(set, 99, e->fd, &ev));
+	ERR(EINVAL, epoll_ctl(set, EPOLL_CTL_ADD, set, &ev));
+	ERR(EPERM, epoll_ctl(set, EPOLL_CTL_ADD, file, &ev));
+	ERR(EBADF, epoll_ctl(set, EPOLL_CTL_ADD, NO_FD, &ev));
+	ERR(EBADF, epoll_ctl(-1, EPOLL_CTL_ADD, e->fd, &ev));
+	IS((long)strlen(heard(e)), read(e->fd, (char[200]){0}, 200));
+	/* What is no connection is read as ever. */
+	CHECK(pipe(tube) == 0);
+	nonblocking(tube[0], true);
+	ev.events = EPOLLIN;
+	IS(0, epoll_ctl(set, EPOLL_CTL_ADD, tube[0], &ev));
+	ERR(EAGAIN, read(tube[0], (char[9]){0}, 9));
+	IS(3, write(tube[1], "abc", 3));
+	ERR(EFAULT, read(tube[0], nowhere, 9));
+	IS(3, read(tube[0], (char[9]){0}, 9));
+	IS(0, close(tube[1]));
+	IS(0, read(tube[0], (char[9]){0}, 9));
+	IS(0, close(tube[0]));
+	ERR(EBADF, read(tube[0], (char[9]){0}, 9));
+	close(file);
+	close(set);
+}
+
+void test_hook_epoll_ctl(void)
+{
+	each_scene(play_epoll_ctl, NULL);
+}
+
 typedef int epoll_fn(int fd, struct epoll_event *events, int count, int ms);
 
 static int plain_epoll_pwait(int fd, struct epoll_event *events, int count, int ms)

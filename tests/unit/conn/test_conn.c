@@ -168,6 +168,59 @@ static void when_it_is_over_every_descriptor_becomes_boring(void **state)
 	close(ends[1]);
 }
 
+/* What a loop waits for keeps the mark through all that it may turn out to be. */
+static void what_is_watched_is_so_until_it_is_closed(void **state)
+{
+	struct sockaddr_storage at;
+	socklen_t len;
+	int ends[2], tube[2];
+	(void)state;
+	connected(AF_UNIX, ends);
+	assert_int_equal(pipe(tube), 0);
+	const struct {
+		int fd;
+		uintptr_t word;
+	} rows[] = {
+		{tube[0], AT_FD_EVENTS},
+		{socket(AF_INET, SOCK_DGRAM, 0), AT_FD_EVENTS},
+		{socket(AF_INET, SOCK_STREAM, 0), AT_FD_FRESH | AT_FD_WATCHED},
+		{listening(AF_INET, &at, &len), AT_FD_LISTENER},
+	};
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		for (int times = 0; times < 2; times++) {
+			at_conn_watch(rows[i].fd);
+			assert_int_equal(at_fdmap_get(rows[i].fd), rows[i].word);
+			assert_null(at_conn_lock(rows[i].fd));
+		}
+		at_fdmap_swap(rows[i].fd, AT_FD_BORING);
+		at_conn_watch(rows[i].fd);
+		assert_int_equal(at_fdmap_get(rows[i].fd), AT_FD_EVENTS);
+		forget(rows[i].fd);
+	}
+	at_fdmap_swap(600, AT_FD_OWN);
+	at_conn_watch(600);
+	assert_int_equal(at_fdmap_get(600), AT_FD_OWN);
+	at_fdmap_swap(600, AT_FD_UNKNOWN);
+	at_fdmap_swap(ends[0], AT_FD_FRESH);
+	at_conn_watch(ends[0]);
+	struct at_conn *c = at_conn_new(ends[0], AT_CONN_CLIENT);
+	assert_true(at_conn_is_watched(c));
+	c->over = true;
+	at_conn_leave(c, ends[0]);
+	assert_int_equal(at_fdmap_get(ends[0]), AT_FD_EVENTS);
+	at_fdmap_swap(ends[0], AT_FD_UNKNOWN);
+	at_conn_watch(ends[0]);
+	c = at_conn_lock_known(ends[0]);
+	assert_true(at_conn_is_watched(c));
+	at_conn_unlock(c);
+	forget(ends[0]);
+	c = at_conn_new(ends[1], AT_CONN_CLIENT);
+	assert_false(at_conn_is_watched(c));
+	at_conn_unlock(c);
+	forget(ends[1]);
+	close(tube[1]);
+}
+
 /* Many threads look at a descriptor for the first time: they find one connection. */
 static int raced;
 static struct at_conn *found[8];
@@ -240,6 +293,7 @@ int main(void)
 		cmocka_unit_test(duplicates_share_one_and_the_last_finishes_it),
 		cmocka_unit_test(duplicates_of_others_are_what_those_are),
 		cmocka_unit_test(when_it_is_over_every_descriptor_becomes_boring),
+		cmocka_unit_test(what_is_watched_is_so_until_it_is_closed),
 		cmocka_unit_test(first_looks_at_once_find_the_same),
 		cmocka_unit_test(half_done_in_the_parent_is_over_in_the_child),
 	};

@@ -4,7 +4,15 @@
  *   A? request comes in on connection A      A! it is answered      A- A is closed
  *   a+ connection a is opened                a? call over it        a! its answer comes in   a-
  * closed W wait by events   L wait for new connections   P poll of everything there is   p poll of
- * one   a. A. a look whether anything has come   U time is up for what is held back
+ * one   a. A. a look whether anything has come   A~ its client ends its stream   U time is up for
+ * what is held back
+ *
+ * Digits are descriptors that speak no HTTP. 1 and 2: a pipe, 3: a connection made here, 4: one
+ * accepted here, for all of which a loop waits; 5: a connection made here that is read when its
+ * answer is needed; 6: a pipe.
+ *
+ *   1< something comes and is read   1. a look whether anything has come   1- it is closed
+ *   3> something is written
  *
  * "1:" in front of a step: on thread 1 (0 without). Expected: "a1=A1/thread": the first call on a
  * has the first request of A for its parent, by that rule; "a1=-/none": it is a root.
@@ -22,7 +30,7 @@ static const char answer[] = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
 static struct {
 	int fd, peer; /* -1: not open */
 	int requests; /* so far */
-} line[128];          /* by letter */
+} line[128];          /* by letter or digit */
 
 static struct hand {
 	pthread_t id;
@@ -59,9 +67,58 @@ static void wait_for(char what)
 		at_shore_waited_poll(fds, n, true);
 }
 
+static void open_strange(int digit)
+{
+	int ends[2];
+	if (strchr("126", digit)) {
+		assert_int_equal(pipe2(ends, O_NONBLOCK), 0);
+		line[digit].fd = ends[0];
+		line[digit].peer = ends[1];
+	} else if (digit == '4') {
+		line[digit].fd = served(&line[digit].peer);
+	} else {
+		line[digit].fd = called(&line[digit].peer);
+	}
+	if (digit < '5')
+		at_shore_watched(line[digit].fd);
+}
+
+static void look_in_vain(int fd)
+{
+	struct iovec byte = {&(char){0}, 1};
+	int flags = fcntl(fd, F_GETFL);
+	fcntl(fd, F_SETFL, flags | O_NONBLOCK);
+	ssize_t rc = read(fd, byte.iov_base, 1);
+	assert_int_equal(rc, -1);
+	fcntl(fd, F_SETFL, flags);
+	errno = EAGAIN;
+	at_shore_read(fd, &byte, 1, rc);
+}
+
+static void perform_strange(int digit, int op)
+{
+	if (line[digit].fd < 0)
+		open_strange(digit);
+	if (op == '>')
+		goes(line[digit].fd, "\1\2\3\4");
+	else if (op == '<')
+		comes(line[digit].peer, line[digit].fd, "\5\6\7\10");
+	else if (op == '.')
+		look_in_vain(line[digit].fd);
+	if (op != '-')
+		return;
+	closing(line[digit].fd);
+	close(line[digit].peer);
+	line[digit].fd = -1;
+}
+
 static void perform(const char *step)
 {
 	int letter = step[0], op = step[1];
+	if (isdigit(letter)) {
+		perform_strange(letter, op);
+		return;
+	}
 	if (op == '\0' || op == ' ') {
 		wait_for(step[0]);
 		return;
@@ -79,6 +136,9 @@ static void perform(const char *step)
 		struct iovec byte = {&(char){0}, 1};
 		ssize_t rc = recv(line[letter].fd, byte.iov_base, 1, MSG_DONTWAIT);
 		at_shore_read(line[letter].fd, &byte, 1, rc);
+	} else if (op == '~') {
+		shutdown(line[letter].peer, SHUT_WR);
+		assert_int_equal(hook_read(line[letter].fd, &(char){0}, 1), 0);
 	} else if (op == '-') {
 		closing(line[letter].fd);
 		close(line[letter].peer);
@@ -174,6 +234,31 @@ static void every_script(void **state)
 		{"W A? W B? W A! W B! W a?", "a1=-/none"},
 		{"W A? B? a? a! A! B!", "a1=-/none"},
 		{"A+ B+ P A? P B? a? P A! B!", "a1=B1/loop"},
+		/* A loop's other events: a timer, a pipe, a database. */
+		{"W A? a? 1< b? b! a! A!", "a1=A1/loop b1=-/none"},
+		{"W 1+ A? a? 1- b? b! a! A!", "a1=A1/loop b1=-/none"},
+		{"W A? 1< a? a! A!", "a1=-/none"},
+		{"W A? a? 3> W A! B? b? 3< c? c! b! B!", "a1=A1/loop b1=B1/loop c1=-/none"},
+		{"W A? a? 4< b? b! A? 4< c? c! a! A! A!", "b1=-/none c1=-/none"},
+		{"W A? a? 1< a! b? b! A!", "a1=A1/loop b1=A1/loop"},
+		{"W A? a? 1< B? b? a! b! A! B!", "b1=B1/loop"},
+		{"W A? 1< B? b? b! A! B!", "b1=-/none"},
+		{"W A? 1< W 2< B? b? b! A! B!", "b1=B1/loop"},
+		{"A+ B+ 6+ P A? a? 6< b? b! a! A!", "a1=A1/loop b1=-/none"},
+		/* Looked for in vain, asked for by the request itself, or no loop's at all. */
+		{"W A? 1. 3. a? a! A!", "a1=A1/loop"},
+		{"W A? 5> 5< a? a! A!", "a1=A1/loop"},
+		{"W A? 6< 6- a? a! A!", "a1=A1/loop"},
+		{"A? 1< 4< a? a! A!", "a1=A1/thread"},
+		/* Events that bring nothing to read. */
+		{"W A? a? W B? b? A! c? c! a! b! B!", "b1=B1/loop c1=-/none"},
+		{"W A? a+ W B? b? a? c? c! a! A! b! B!", "a1=A1/loop c1=-/none"},
+		{"W A? a? B+ B~ b? b! a! A!", "a1=A1/loop b1=-/none"},
+		{"W B? b? W A? a? B~ c? c! a! A! b! B!", "c1=B1/loop"},
+		/* A loop's timers, when its wait has ended by its time-out. */
+		{"W A? a? W b? b! a! A!", "b1=-/none"},
+		/* A loop in a loop. */
+		{"W A? a? W a! b? b! W c? c! A!", "b1=A1/loop c1=-/none"},
 		/* Another thread's call. */
 		{"A? 1:a? 1:a! A!", "a1=-/none"},
 		{"1:B? 1:B! A? 1:a? 1:a! A!", "a1=A1/only_one"},
@@ -579,6 +664,69 @@ static void a_failed_connect_is_the_request_s(void **state)
 	close(peer);
 }
 
+/* ---- connections that come about in the background ---- */
+
+static int dialled(const struct sockaddr_in *to)
+{
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+	at_shore_socket(fd, AF_INET, SOCK_STREAM);
+	at_shore_watched(fd);
+	uint64_t began = at_shore_now();
+	int rc = connect(fd, (const struct sockaddr *)to, sizeof(*to));
+	at_shore_connected(fd, (const struct sockaddr *)to, sizeof(*to), rc, errno, began);
+	return fd;
+}
+
+/* The loop is told that it may write, and asks whether all is well: it goes on for whom it dialled.
+ */
+static void a_connection_that_has_come_about_is_an_event(void **state)
+{
+	struct sockaddr_in at;
+	int a_peer, b_peer, error = 0;
+	(void)state;
+	int a = served(&a_peer), b = served(&b_peer), listener = listening(&at);
+	comes(a_peer, a, "GET /A HTTP/1.1\r\nHost: h\r\n\r\n");
+	int out = dialled(&at);
+	at_shore_wait(true);
+	comes(b_peer, b, "GET /B HTTP/1.1\r\nHost: h\r\n\r\n");
+	call_once((void *)"GET /b HTTP/1.1\r\nHost: h\r\n\r\n");
+	at_shore_socket_error(out, &error, sizeof(error));
+	call_once((void *)"GET /a HTTP/1.1\r\nHost: h\r\n\r\n");
+	goes(a, answer);
+	goes(b, answer);
+	assert_true(is_child(span_with("url.full", "http://h/a"), span_with("url.path", "/A")));
+	assert_true(is_child(span_with("url.full", "http://h/b"), span_with("url.path", "/B")));
+	closing(a);
+	closing(b);
+	closing(out);
+	closing(listener);
+	close(a_peer);
+	close(b_peer);
+}
+
+/* It may have been put into the loop's set before it was connected. */
+static void what_a_loop_waited_for_early_is_its_event_too(void **state)
+{
+	struct sockaddr_in at;
+	int a_peer;
+	(void)state;
+	int a = served(&a_peer), listener = listening(&at), database = dialled(&at);
+	int other = accept(listener, NULL, NULL);
+	fcntl(database, F_SETFL, 0);
+	goes(database, "\1\2\3\4");
+	at_shore_wait(true);
+	comes(a_peer, a, "GET /A HTTP/1.1\r\nHost: h\r\n\r\n");
+	comes(other, database, "\5\6\7");
+	call_once((void *)"GET /late HTTP/1.1\r\nHost: h\r\n\r\n");
+	goes(a, answer);
+	assert_true(is_root(span_with("url.full", "http://h/late")));
+	closing(a);
+	closing(database);
+	closing(listener);
+	close(a_peer);
+	close(other);
+}
+
 #define TEST(name) cmocka_unit_test_setup(name, clean_corridor)
 
 int main(void)
@@ -597,6 +745,8 @@ int main(void)
 		TEST(threads_that_stay_are_a_pool_s),
 		TEST(a_thread_that_is_not_born_leaves_nothing),
 		TEST(a_failed_connect_is_the_request_s),
+		TEST(a_connection_that_has_come_about_is_an_event),
+		TEST(what_a_loop_waited_for_early_is_its_event_too),
 	};
 	return cmocka_run_group_tests(tests, start_corridor, NULL);
 }
