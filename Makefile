@@ -112,7 +112,7 @@ $(BUILD)/core.a: $(CORE_OBJ)
 	$(Q)rm -f $@; ar rcs $@ $^
 
 # ---- the bundle ------------------------------------------------------------
-$(BUNDLE)/stamp: scripts/build-bundle | $(DEPS)
+$(BUNDLE)/stamp: scripts/build-bundle scripts/curl-7.88.patch | $(DEPS)
 	$(Q)scripts/build-bundle $(BUNDLE)
 
 $(BUILD)/libbundle.a: $(BUNDLE)/stamp $(addprefix scripts/,link-bundle bundle.keep bundle.own lower-floor floor.names) \

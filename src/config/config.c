@@ -99,8 +99,8 @@ static void walk(struct found *f, const char *const *envp)
 static enum at_verdict read_value(struct at_config *c, enum option i, struct at_str text,
 				  struct at_value_arena *arena, struct at_str *ret_item)
 {
-	struct at_value v = {options[i].name, text, (char *)c + options[i].offset, arena,
-			     AT_STR_NONE};
+	struct at_value v = {options[i].name, text,        (char *)c + options[i].offset,
+			     arena,           AT_STR_NONE, c};
 	enum at_verdict verdict = types[options[i].type].read(&v);
 	*ret_item = v.item;
 	return verdict;
@@ -120,16 +120,24 @@ static void set_defaults(struct at_config *c, struct at_value_arena *arena)
 	}
 }
 
+/* What option i reads when nothing is set: OTLP/gRPC has a port of its own. */
+static struct at_str fallback(const struct at_config *c, enum option i)
+{
+	if (i == OPTION_OTEL_EXPORTER_OTLP_ENDPOINT && c->otlp_protocol == AT_OTLP_GRPC)
+		return AT_STR("http://localhost:4317");
+	return options[i].fallback;
+}
+
 /* The text that the field of option i was last filled from; empty when it has its default and that
  * is empty. */
-static struct at_str text_used(const struct found *f, enum option i)
+static struct at_str text_used(const struct at_config *c, const struct found *f, enum option i)
 {
 	struct at_str used = AT_STR_NONE;
 	for (int k = 0; k < OPTIONS; k++) {
 		if (options[k].offset != options[i].offset)
 			continue;
 		if (options[k].fallback.n)
-			used = options[k].fallback;
+			used = fallback(c, k);
 		if (f->value[k] && f->verdict[k] == AT_VALUE_OK)
 			used = at_str_c(f->value[k]);
 	}
@@ -146,7 +154,7 @@ static struct at_str used_words(const struct at_config *c, const struct found *f
 		return at_str(names, at_value_bridge_names(c->bridges, names, 128));
 	if (options[i].type == TYPE_exporters)
 		return at_str(names, at_value_exporter_names(c->exporters, names, 128));
-	return text_used(f, i);
+	return text_used(c, f, i);
 }
 
 /* The row whose value stands in the field of option i instead of its own, or -1. */
@@ -208,10 +216,13 @@ static void complain(struct at_config *c, const struct found *f, enum option i,
 
 static void apply(struct at_config *c, struct found *f, struct at_value_arena *arena)
 {
+	struct at_str item;
 	if (!f->value[OPTION_OTEL_TRACES_SAMPLER])
 		f->value[OPTION_OTEL_TRACES_SAMPLER_ARG] = NULL;
 	for (int i = 0; i < OPTIONS; i++) {
 		struct at_str text = at_str_trim(at_str_c(f->value[i]));
+		if (fallback(c, i).p != options[i].fallback.p)
+			read_value(c, i, fallback(c, i), arena, &item);
 		if (text.n == 0)
 			f->value[i] = NULL;
 		else

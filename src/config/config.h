@@ -18,8 +18,8 @@ enum at_exporter {
 /* Runtimes that are asked who works on what (AUTOTRACE_BRIDGES). */
 enum at_bridge_runtime { AT_BRIDGE_PYTHON = 1, AT_BRIDGE_NODE = 2 };
 
-/* Bodies of OTLP/HTTP. */
-enum at_otlp_protocol { AT_OTLP_PROTOBUF, AT_OTLP_JSON };
+/* How OTLP is spoken. */
+enum at_otlp_protocol { AT_OTLP_PROTOBUF, AT_OTLP_JSON, AT_OTLP_GRPC };
 
 /* A good size for the memory that at_config_load copies text to. */
 #define AT_CONFIG_ARENA 65536u
@@ -87,8 +87,9 @@ struct at_config {
 	uint32_t bsp_max_export_batch_size;    /* spans; > 0, at most the queue's size */
 	struct at_str spool_dir;               /* AUTOTRACE_SPOOL_DIR or empty */
 	size_t spool_limit;                    /* bytes of left files */
-	struct at_str otlp_url;                /* the whole URL for traces */
+	struct at_str otlp_url;                /* the whole URL for traces; gRPC: without a path */
 	int otlp_protocol;                     /* enum at_otlp_protocol */
+	bool otlp_insecure;                    /* gRPC: an endpoint without scheme is not TLS */
 	struct at_str otlp_headers;            /* "name=value,…" as it stands; secret */
 	bool otlp_gzip;                        /* compress bodies */
 	uint32_t otlp_timeout_ms;              /* one export with its retries; 0: no limit */

@@ -294,15 +294,11 @@ enum at_verdict at_value_protocol(struct at_value *v)
 	static const struct word words[] = {
 		WORD("http/protobuf", AT_OTLP_PROTOBUF),
 		WORD("http/json", AT_OTLP_JSON),
-		WORD("grpc", UNSUPPORTED),
+		WORD("grpc", AT_OTLP_GRPC),
 	};
 	const struct word *w = FIND(words, v->text);
 	if (!w)
 		return AT_VALUE_BAD;
-	if (w->value == UNSUPPORTED) {
-		v->item = w->text;
-		return AT_VALUE_UNSUPPORTED;
-	}
 	*(int *)v->field = w->value;
 	return AT_VALUE_OK;
 }

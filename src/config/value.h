@@ -22,6 +22,8 @@ enum at_verdict {
 	AT_VALUE_UNSUPPORTED /* understood, but not there yet; the field is untouched */
 };
 
+struct at_config;
+
 /* One value on its way into the struct. */
 struct at_value {
 	struct at_str name;           /* the variable */
@@ -29,6 +31,7 @@ struct at_value {
 	void *field;                  /* the member of struct at_config */
 	struct at_value_arena *arena; /* for texts */
 	struct at_str item; /* out: the offending piece (AT_VALUE_PART, AT_VALUE_UNSUPPORTED) */
+	const struct at_config *config; /* what the rows before have set; NULL: nothing */
 };
 
 #define AT_TYPE(name, is_text, expected) enum at_verdict at_value_##name(struct at_value *v);

@@ -1,9 +1,12 @@
 /*
  * Reads values of settings that stay text: plain ones, the OTLP URL (specification: OTLP exporter,
- * endpoint URLs for OTLP/HTTP), header lists and the attributes that an operator injects. Fed by
- * config.c, in the constructor; texts go to the caller's arena, each with a NUL behind it.
+ * endpoint URLs for OTLP/HTTP, endpoint of OTLP/gRPC), header lists and the attributes that an
+ * operator injects. Fed by config.c, in the constructor; texts go to the caller's arena, each with
+ * a NUL behind it.
  */
 #include "config/value.h"
+
+#include "config/config.h"
 
 bool at_value_keep(struct at_value_arena *a, struct at_str *ret, struct at_str one,
 		   struct at_str two, struct at_str three)
@@ -72,14 +75,11 @@ static bool host_port(struct at_str s)
 	return s.p[0] == ':' && at_str_u64(at_str_from(s, 1), &port) && port > 0 && port < 65536;
 }
 
-/* Where the path of an absolute http(s) URL begins (its '/', '?', '#' or the end); 0: not such a
- * URL. */
-static size_t path_start(struct at_str url)
+/* Where the authority that begins at `start` ends (at '/', '?', '#' or the end); 0: it is none. */
+static size_t authority_end(struct at_str url, size_t start)
 {
-	size_t start = scheme(url), end;
+	size_t end;
 	ptrdiff_t at = -1;
-	if (!start)
-		return 0;
 	for (size_t i = 0; i < url.n; i++)
 		if (url.p[i] <= ' ' || url.p[i] > '~')
 			return 0;
@@ -94,10 +94,37 @@ static size_t path_start(struct at_str url)
 	return host_port(at_str(url.p + start, end - start)) ? end : 0;
 }
 
+/* Where the path of an absolute http(s) URL begins, or would; 0: not such a URL. */
+static size_t path_start(struct at_str url)
+{
+	size_t start = scheme(url);
+	return start ? authority_end(url, start) : 0;
+}
+
+static bool grpc(const struct at_value *v)
+{
+	return v->config && v->config->otlp_protocol == AT_OTLP_GRPC;
+}
+
+/* A URL, of which scheme, host and port count, or host:port. */
+static enum at_verdict keep_grpc(struct at_value *v)
+{
+	struct at_str plain = AT_STR("http://");
+	size_t start = scheme(v->text);
+	size_t end = authority_end(v->text, start);
+	if (!end || (!start && end < v->text.n))
+		return AT_VALUE_BAD;
+	if (start)
+		return keep(v, at_str_head(v->text, end), AT_STR_NONE, AT_STR_NONE);
+	return keep(v, v->config->otlp_insecure ? plain : AT_STR("https://"), v->text, AT_STR_NONE);
+}
+
 enum at_verdict at_value_base_url(struct at_value *v)
 {
 	struct at_str url = v->text;
 	size_t end = path_start(url);
+	if (grpc(v))
+		return keep_grpc(v);
 	if (!end)
 		return AT_VALUE_BAD;
 	while (end < url.n && url.p[end] != '?' && url.p[end] != '#')
@@ -111,6 +138,8 @@ enum at_verdict at_value_url(struct at_value *v)
 {
 	size_t end = path_start(v->text);
 	struct at_str tail = at_str_from(v->text, end);
+	if (grpc(v))
+		return keep_grpc(v);
 	if (!end)
 		return AT_VALUE_BAD;
 	bool path = tail.n && tail.p[0] == '/';

@@ -27,7 +27,6 @@ bool at_gzip_pack(struct at_gzip *g, struct at_str body, struct at_out *out)
 {
 	if (deflateReset(&g->z) != Z_OK)
 		return false;
-	out->n = 0;
 	char *p = at_out_place(out, deflateBound(&g->z, body.n));
 	if (!p)
 		return false;
@@ -37,6 +36,6 @@ bool at_gzip_pack(struct at_gzip *g, struct at_str body, struct at_out *out)
 	g->z.avail_out = (uInt)(out->room - out->n);
 	if (deflate(&g->z, Z_FINISH) != Z_STREAM_END)
 		return false;
-	out->n = g->z.total_out;
+	out->n += g->z.total_out;
 	return true;
 }

@@ -11,7 +11,7 @@ struct at_gzip;
 /* NULL: no memory. */
 struct at_gzip *at_gzip_open(void);
 
-/* One gzip member with all of `body` into `out`, which is emptied first. False: no memory. */
+/* One gzip member with all of `body`, behind what `out` holds. False: no memory. */
 bool at_gzip_pack(struct at_gzip *g, struct at_str body, struct at_out *out);
 
 #endif

@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "trace/grpc_code.h"
 
 #define TROUBLE 400
 #define PAUSE   10000000000ull /* ns between two warnings */
@@ -26,15 +27,26 @@ void at_health_open(struct at_health *h, const char *name, struct at_str where, 
 		memcpy(h->where, where.p, where.n);
 }
 
+/* What the state is, in words; `status` has room for one. */
+static const char *words(long state, char *status)
+{
+	if (state == AT_HEALTH_UNREACHABLE)
+		return "cannot be reached";
+	if (state == AT_HEALTH_PARTIAL)
+		return "accepts only a part";
+	char *p = stpcpy(status, "answers with status ");
+	if (state >= AT_HEALTH_GRPC)
+		stpcpy(p, at_grpc_code_name((enum at_grpc_code)(state - AT_HEALTH_GRPC)).p);
+	else
+		p[at_dec_encode(p, (uint64_t)state % 1000)] = 0;
+	return status;
+}
+
 /* "NAME: WHERE what: text", cut to the room. */
 static void describe(const struct at_health *h, const char *text, char *dst, size_t room)
 {
-	char status[24] = "answers with status ";
-	const char *what = h->state == AT_HEALTH_UNREACHABLE ? "cannot be reached"
-			   : h->state == AT_HEALTH_PARTIAL   ? "accepts only a part"
-							     : status;
-	if (what == status)
-		status[20 + at_dec_encode(status + 20, (uint64_t)h->state % 1000)] = 0;
+	char status[48];
+	const char *what = words(h->state, status);
 	const char *part[] = {h->name, ": ", h->where, " ", what, *text ? ": " : "", text};
 	size_t n = 0;
 	for (size_t i = 0; i < sizeof(part) / sizeof(part[0]); i++) {

@@ -9,15 +9,16 @@
 
 #include "base/bytes.h"
 
-/* States beside these are HTTP status codes. */
+/* States beside these are HTTP status codes, or AT_HEALTH_GRPC and a status code of gRPC. */
 #define AT_HEALTH_GOOD        0
 #define AT_HEALTH_UNREACHABLE 1
 #define AT_HEALTH_PARTIAL     2
+#define AT_HEALTH_GRPC        1000
 
 struct at_health {
 	const char *name;    /* of the exporter; static */
 	const bool *exiting; /* the program ends (atomic) */
-	long state;          /* AT_HEALTH_… or a status */
+	long state;          /* AT_HEALTH_…, or as said there */
 	uint64_t failures;   /* since it was last good */
 	uint64_t told_at;    /* when the last warning was written, monotonic ns; 0: never */
 	uint64_t untold;     /* changes to a bad state since then */

@@ -24,9 +24,13 @@
 
 #define NS_PER_MS   1000000u
 #define CONNECTIONS 4
+/* gRPC allows eight digits. */
+#define GRPC_TIMEOUT_MAX 99999999
 
 /* While a name is looked up, see this often whether the time for it is over. */
 #define GLANCE (50u * NS_PER_MS)
+
+#define NOT_HTTP2 "what answers is not HTTP/2 (OTLP over HTTP has a port of its own)"
 
 /* What of a client's addresses wants to be looked up anew. */
 #define DESTINATION 1u
@@ -41,6 +45,8 @@ struct at_http {
 	struct at_http_options options;
 	struct curl_slist *plain;     /* headers of a plain body */
 	struct curl_slist *gzip;      /* and of a compressed one */
+	struct curl_slist timed;      /* for gRPC: what is left of the time, before one of them */
+	char timeout[32];             /* its text */
 	struct curl_slist *addresses; /* CURLOPT_RESOLVE */
 	bool tls;                     /* the URL is https */
 	struct at_roots roots;        /* then: whom it trusts */
@@ -75,6 +81,8 @@ static const struct fault {
 	{CURLE_RECV_ERROR, AT_HTTP_BROKEN, NULL},
 	{CURLE_GOT_NOTHING, AT_HTTP_BROKEN, NULL},
 	{CURLE_PARTIAL_FILE, AT_HTTP_BROKEN, NULL},
+	{CURLE_HTTP2, AT_HTTP_BROKEN, NULL},
+	{CURLE_HTTP2_STREAM, AT_HTTP_BROKEN, NULL},
 	{CURLE_SSL_CONNECT_ERROR, AT_HTTP_BROKEN, NULL},
 	{CURLE_PEER_FAILED_VERIFICATION, AT_HTTP_UNTRUSTED, NULL},
 	{CURLE_SSL_CERTPROBLEM, AT_HTTP_UNTRUSTED, NULL},
@@ -141,7 +149,7 @@ struct at_http *at_http_open(const struct at_http_options *o)
 	bool ok = start_curl(h->tls || (known && at_resolve_proxy(e.scheme)));
 	if (ok) {
 		h->plain = at_http_easy_headers(o);
-		h->gzip = at_http_easy_gzip(h->plain);
+		h->gzip = at_http_easy_gzip(o, h->plain);
 		ok = set_easy(h);
 	}
 	if (ok)
@@ -212,6 +220,21 @@ static long time_left(const struct at_http *h, uint64_t now)
 	return ms > INT32_MAX ? INT32_MAX : ms ? (long)ms : 1;
 }
 
+/* The headers of this attempt: the server of gRPC is told when nobody listens any more. */
+static struct curl_slist *headers(struct at_http *h, long limit)
+{
+	struct curl_slist *list = h->packed ? h->gzip : h->plain;
+	char *p = h->timeout;
+	bool ms = limit <= GRPC_TIMEOUT_MAX;
+	if (!h->options.grpc || !limit)
+		return list;
+	p = stpcpy(p, "grpc-timeout: ");
+	p += at_dec_encode(p, (uint64_t)(ms ? limit : limit / 1000));
+	stpcpy(p, ms ? "m" : "S");
+	h->timed = (struct curl_slist){.data = h->timeout, .next = list};
+	return &h->timed;
+}
+
 static void launch(struct at_http *h, uint64_t now)
 {
 	check_sockets();
@@ -227,7 +250,7 @@ static void launch(struct at_http *h, uint64_t now)
 	long limit = time_left(h, h->tls ? at_clock_now() : now);
 	h->error[0] = 0;
 	at_http_take_begin(&h->take);
-	curl_easy_setopt(e, CURLOPT_HTTPHEADER, h->packed ? h->gzip : h->plain);
+	curl_easy_setopt(e, CURLOPT_HTTPHEADER, headers(h, limit));
 	curl_easy_setopt(e, CURLOPT_RESOLVE, h->addresses);
 	curl_easy_setopt(e, CURLOPT_POSTFIELDS, h->out.p);
 	curl_easy_setopt(e, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)h->out.n);
@@ -265,6 +288,8 @@ void at_http_start(struct at_http *h, struct at_str body, bool gzip, uint64_t ti
 static const char *words_of(const struct at_http *h, CURLcode code)
 {
 	const char *words = at_http_take_limit(&h->take);
+	if (!words && h->options.grpc && code == CURLE_GOT_NOTHING)
+		words = NOT_HTTP2;
 	if (!words)
 		words = fault_of(code)->words;
 	if (!words)
@@ -272,10 +297,39 @@ static const char *words_of(const struct at_http *h, CURLcode code)
 	return words;
 }
 
+/* A field of the answer: a trailer, or of the head when there is no such trailer. */
+static struct at_str field(const struct at_http *h, const char *name)
+{
+	struct curl_header *f;
+	if (curl_easy_header(h->easy, name, 0, CURLH_TRAILER, -1, &f) == CURLHE_OK ||
+	    curl_easy_header(h->easy, name, 0, CURLH_HEADER, -1, &f) == CURLHE_OK)
+		return at_str_c(f->value);
+	return AT_STR_NONE;
+}
+
+static bool is_http2(const struct at_http *h)
+{
+	long version = 0;
+	curl_easy_getinfo(h->easy, CURLINFO_HTTP_VERSION, &version);
+	return version == CURL_HTTP_VERSION_2_0;
+}
+
+static void land_grpc(struct at_http *h)
+{
+	struct at_http_answer *a = &h->answer;
+	if (!is_http2(h)) {
+		fail(h, AT_HTTP_GARBAGE, NOT_HTTP2);
+		return;
+	}
+	a->grpc = true;
+	a->grpc_status = field(h, "grpc-status");
+	a->grpc_message = field(h, "grpc-message");
+	a->grpc_details = field(h, "grpc-status-details-bin");
+}
+
 static void land(struct at_http *h, CURLcode code)
 {
 	struct at_http_answer *a = &h->answer;
-	struct curl_header *header;
 	char *type = NULL;
 	if (code != CURLE_OK) {
 		fail(h, fault_of(code)->fault, words_of(h, code));
@@ -291,8 +345,9 @@ static void land(struct at_http *h, CURLcode code)
 	curl_easy_getinfo(h->easy, CURLINFO_CONTENT_TYPE, &type);
 	a->type = at_str_c(type);
 	a->body = at_str(h->take.body.p, h->take.body.n);
-	if (curl_easy_header(h->easy, "Retry-After", 0, CURLH_HEADER, -1, &header) == CURLHE_OK)
-		a->retry_after = at_str_c(header->value);
+	a->retry_after = field(h, "Retry-After");
+	if (h->options.grpc)
+		land_grpc(h);
 }
 
 static void perform(void)

@@ -1,6 +1,6 @@
 /*
- * POST over HTTP and HTTPS. The one owner of libcurl: nobody else calls it. The worker's thread
- * only, but for the functions of fork.
+ * POST over HTTP and HTTPS, version 1.1, or 2 for gRPC. The one owner of libcurl: nobody else calls
+ * it. The worker's thread only, but for the functions of fork.
  */
 #ifndef AT_EXPORT_HTTP_H
 #define AT_EXPORT_HTTP_H
@@ -16,6 +16,7 @@ struct at_http_options {
 	struct at_str certificate;        /* PEM of the authorities; empty: the system's */
 	struct at_str client_key;         /* PEM or empty */
 	struct at_str client_certificate; /* PEM or empty */
+	bool grpc; /* HTTP/2 alone, bodies are messages of gRPC with their prefix */
 };
 
 /* Why there is no answer. */
@@ -24,7 +25,7 @@ enum at_http_fault {
 	AT_HTTP_UNREACHABLE, /* no name, no route, refused */
 	AT_HTTP_BROKEN,      /* connected, but no whole answer came: cut or timed out */
 	AT_HTTP_UNTRUSTED,   /* the other side's certificate, or ours, is no good */
-	AT_HTTP_GARBAGE,     /* what came was not HTTP, or over 4 MiB */
+	AT_HTTP_GARBAGE,     /* what came was not the HTTP that we speak, or over 4 MiB */
 	AT_HTTP_BAD_SETTING  /* will never work: URL, files */
 };
 
@@ -34,7 +35,11 @@ struct at_http_answer {
 	struct at_str body;        /* valid until the next start */
 	struct at_str type;        /* Content-Type, as body */
 	struct at_str retry_after; /* that header's value, as body */
-	const char *error;         /* what went wrong, for people; static or as body */
+	bool grpc;                 /* it is an answer to a call of gRPC; if so: */
+	struct at_str grpc_status; /* the field, mostly a trailer, as body; p NULL: absent */
+	struct at_str grpc_message;
+	struct at_str grpc_details; /* grpc-status-details-bin */
+	const char *error;          /* what went wrong, for people; static or as body */
 };
 
 struct at_http;

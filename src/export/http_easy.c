@@ -70,6 +70,17 @@ static void set_tls(CURL *e, const struct at_http_options *o)
 		curl_easy_setopt(e, CURLOPT_SSLKEY, o->client_key.p);
 }
 
+/* gRPC has no version 1: over TLS ALPN asks for 2, else both sides know it, through a proxy too. */
+static void set_version(CURL *e, const struct at_http_options *o)
+{
+	bool tls = at_str_eq_nocase(at_str_head(o->url, 6), AT_STR("https:"));
+	long version = !o->grpc ? CURL_HTTP_VERSION_1_1
+		       : tls    ? CURL_HTTP_VERSION_2TLS
+				: CURL_HTTP_VERSION_2_PRIOR_KNOWLEDGE;
+	curl_easy_setopt(e, CURLOPT_HTTP_VERSION, version);
+	curl_easy_setopt(e, CURLOPT_HTTPPROXYTUNNEL, (long)o->grpc);
+}
+
 CURL *at_http_easy_open(const struct at_http_options *o, struct at_http_take *take, char *error,
 			void *client)
 {
@@ -80,7 +91,6 @@ CURL *at_http_easy_open(const struct at_http_options *o, struct at_http_take *ta
 	curl_easy_setopt(e, CURLOPT_PRIVATE, client);
 	curl_easy_setopt(e, CURLOPT_POST, 1L);
 	curl_easy_setopt(e, CURLOPT_NOSIGNAL, 1L);
-	curl_easy_setopt(e, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
 	curl_easy_setopt(e, CURLOPT_PROTOCOLS_STR, "http,https");
 	curl_easy_setopt(e, CURLOPT_USERAGENT, o->user_agent);
 	curl_easy_setopt(e, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
@@ -91,6 +101,7 @@ CURL *at_http_easy_open(const struct at_http_options *o, struct at_http_take *ta
 	curl_easy_setopt(e, CURLOPT_WRITEFUNCTION, at_http_take_body);
 	curl_easy_setopt(e, CURLOPT_WRITEDATA, take);
 	curl_easy_setopt(e, CURLOPT_ERRORBUFFER, error);
+	set_version(e, o);
 	set_tls(e, o);
 	return e;
 }
@@ -102,14 +113,18 @@ struct curl_slist *at_http_easy_headers(const struct at_http_options *o)
 	strncat(line, o->content_type, sizeof(line) - strlen(line) - 1);
 	struct curl_slist *s = curl_slist_append(NULL, line);
 	s = curl_slist_append(s, "Expect:");
+	if (o->grpc)
+		s = curl_slist_append(s, "TE: trailers");
 	while (at_http_header_next(&list, line, sizeof(line)))
 		s = curl_slist_append(s, line);
 	return s;
 }
 
-struct curl_slist *at_http_easy_gzip(const struct curl_slist *plain)
+struct curl_slist *at_http_easy_gzip(const struct at_http_options *o,
+				     const struct curl_slist *plain)
 {
-	struct curl_slist *s = curl_slist_append(NULL, "Content-Encoding: gzip");
+	struct curl_slist *s =
+		curl_slist_append(NULL, o->grpc ? "grpc-encoding: gzip" : "Content-Encoding: gzip");
 	for (; plain; plain = plain->next)
 		s = curl_slist_append(s, plain->data);
 	return s;

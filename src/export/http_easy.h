@@ -26,6 +26,7 @@ void at_http_easy_trust(CURL *e, const struct at_http_options *o, struct at_root
 struct curl_slist *at_http_easy_headers(const struct at_http_options *o);
 
 /* The same and that the body is compressed. */
-struct curl_slist *at_http_easy_gzip(const struct curl_slist *plain);
+struct curl_slist *at_http_easy_gzip(const struct at_http_options *o,
+				     const struct curl_slist *plain);
 
 #endif

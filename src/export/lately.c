@@ -5,6 +5,7 @@
 
 #include "base/board.h"
 #include "base/clock.h"
+#include "export/grpc.h"
 
 static struct {
 	char where[160];    /* the destination */
@@ -34,9 +35,20 @@ void at_lately_open(const char *where)
 	AT_BOARD_SHOW("delivery.good_at", AT_BOARD_NUMBER, lately.good_at);
 }
 
+/* "answered with status …"; `dst` has room for the longest. */
+static struct at_str status_of(const struct at_http_answer *a, char *dst)
+{
+	char *p = stpcpy(dst, "answered with status ");
+	if (a->grpc)
+		p = stpcpy(p, at_grpc_code_name(at_grpc_code(a)).p);
+	else
+		p += at_dec_encode(p, (uint64_t)a->status % 1000);
+	return at_str(dst, (size_t)(p - dst));
+}
+
 void at_lately_note(const struct at_http_answer *a, bool failed)
 {
-	char status[32] = "answered with status ";
+	char status[48];
 	uint64_t now = at_clock_unix(at_clock_now());
 	if (!failed) {
 		lately.good_at = now;
@@ -44,9 +56,8 @@ void at_lately_note(const struct at_http_answer *a, bool failed)
 		lately.row = 0;
 		return;
 	}
-	size_t n = at_dec_encode(status + 21, (uint64_t)a->status % 1000);
 	keep(lately.error, sizeof(lately.error),
-	     a->fault == AT_HTTP_ANSWERED ? at_str(status, 21 + n) : at_str_c(a->error));
+	     a->fault == AT_HTTP_ANSWERED ? status_of(a, status) : at_str_c(a->error));
 	lately.failed_at = now;
 	lately.row++;
 	if (!lately.since)

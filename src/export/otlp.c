@@ -1,12 +1,13 @@
 /*
- * The exporter `otlp`: OTLP over HTTP, protobuf or JSON. Fed by its lane, sends through post.c.
- * Owns the frame of its bodies and what it knows of the receiver's health.
+ * The exporter `otlp`: OTLP over HTTP, protobuf or JSON, and over gRPC. Fed by its lane, sends
+ * through post.c. Owns the frame of its bodies and what it knows of the receiver's health.
  */
 #include <stdlib.h>
 
 #include "base/log.h"
 #include "config/config.h"
 #include "export/exporter.h"
+#include "export/grpc.h"
 #include "export/health.h"
 #include "export/lately.h"
 #include "export/otlp_answer.h"
@@ -18,8 +19,11 @@
 #include "export/retry.h"
 #include "trace/resource.h"
 
+#define GRPC_PATH "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
+
 struct otlp {
-	bool json;                          /* bodies are JSON */
+	const struct form *form;            /* of the bodies */
+	char *url;                          /* where to; owned */
 	const struct at_resource *resource; /* for JSON bodies */
 	struct at_otlp_frame frame;         /* for protobuf bodies */
 	struct at_post post;
@@ -54,62 +58,127 @@ static struct at_str shown_url(struct at_str url, char *dst, size_t room)
 	return at_str(dst, n);
 }
 
-static void *open_otlp(const struct at_exporter_env *env)
+/* ---- bodies ---- */
+
+static void begin_protobuf(struct otlp *x, struct at_batch *b)
 {
-	const struct at_config *c = env->config;
-	struct otlp *x = calloc(1, sizeof(*x));
-	char where[160];
-	struct at_http_options o = {
-		.url = c->otlp_url,
-		.headers = c->otlp_headers,
-		.user_agent = "libautotrace/" AT_VERSION " OTel-OTLP-Exporter-C/" AT_VERSION,
-		.content_type = c->otlp_protocol == AT_OTLP_JSON ? "application/json"
-								 : "application/x-protobuf",
-		.certificate = c->otlp_certificate,
-		.client_key = c->otlp_client_key,
-		.client_certificate = c->otlp_client_certificate,
-	};
-	if (!x)
-		return NULL;
-	x->json = c->otlp_protocol == AT_OTLP_JSON;
-	x->resource = env->resource;
-	at_health_open(&x->health, "otlp", shown_url(c->otlp_url, where, sizeof(where)),
-		       env->exiting);
-	at_lately_open(x->health.where);
-	if (at_otlp_frame_open(&x->frame, env->resource) &&
-	    at_post_open(&x->post, &o, c->otlp_gzip, limit_ms(c), env->exiting))
-		return x;
-	at_log(AT_LOG_WARN, "otlp: cannot be set up, spans are dropped");
-	at_otlp_frame_free(&x->frame);
-	free(x);
-	return NULL;
+	at_otlp_begin(&x->frame, &b->out);
 }
+
+static void add_protobuf(struct at_batch *b, const struct at_span *s)
+{
+	at_otlp_add(&b->out, s);
+}
+
+static void close_protobuf(struct otlp *x, struct at_batch *b)
+{
+	b->start = at_otlp_close(&x->frame, &b->out);
+}
+
+static void close_grpc(struct otlp *x, struct at_batch *b)
+{
+	close_protobuf(x, b);
+	at_grpc_prefix(b->out.p + b->start - AT_GRPC_PREFIX, false, b->out.n - b->start);
+	b->start -= AT_GRPC_PREFIX;
+}
+
+static void begin_json(struct otlp *x, struct at_batch *b)
+{
+	at_otlp_json_begin(&b->out, x->resource);
+}
+
+static void add_json(struct at_batch *b, const struct at_span *s)
+{
+	at_otlp_json_add(&b->out, s, b->spans == 0);
+}
+
+static void close_json(struct otlp *x, struct at_batch *b)
+{
+	(void)x;
+	at_otlp_json_close(&b->out);
+}
+
+/* What the protocols of OTLP differ in. */
+static const struct form {
+	const char *content_type;
+	const char *path; /* that the endpoint of the settings lacks */
+	bool grpc;
+	void (*begin)(struct otlp *x, struct at_batch *b);
+	void (*add)(struct at_batch *b, const struct at_span *s);
+	void (*close)(struct otlp *x, struct at_batch *b);
+} forms[] = {
+	[AT_OTLP_PROTOBUF] = {"application/x-protobuf", "", false, begin_protobuf, add_protobuf,
+			      close_protobuf},
+	[AT_OTLP_JSON] = {"application/json", "", false, begin_json, add_json, close_json},
+	[AT_OTLP_GRPC] = {"application/grpc", GRPC_PATH, true, begin_protobuf, add_protobuf,
+			  close_grpc},
+};
 
 static void begin(void *self, struct at_batch *b)
 {
 	struct otlp *x = self;
-	if (x->json)
-		at_otlp_json_begin(&b->out, x->resource);
-	else
-		at_otlp_begin(&x->frame, &b->out);
+	x->form->begin(x, b);
 }
 
 static void add(void *self, struct at_batch *b, const struct at_span *s)
 {
-	struct otlp *x = self;
-	if (x->json)
-		at_otlp_json_add(&b->out, s, b->spans == 0);
-	else
-		at_otlp_add(&b->out, s);
+	const struct otlp *x = self;
+	x->form->add(b, s);
 }
 
 static void close_body(void *self, struct at_batch *b)
 {
 	struct otlp *x = self;
-	if (x->json)
-		at_otlp_json_close(&b->out);
-	else
-		b->start = at_otlp_close(&x->frame, &b->out);
+	x->form->close(x, b);
+}
+
+/* ---- its life ---- */
+
+static bool set_up(struct otlp *x, const struct at_exporter_env *env)
+{
+	const struct at_config *c = env->config;
+	struct at_http_options o = {
+		.headers = c->otlp_headers,
+		.user_agent = "libautotrace/" AT_VERSION " OTel-OTLP-Exporter-C/" AT_VERSION,
+		.content_type = x->form->content_type,
+		.certificate = c->otlp_certificate,
+		.client_key = c->otlp_client_key,
+		.client_certificate = c->otlp_client_certificate,
+		.grpc = x->form->grpc,
+	};
+	x->url = malloc(c->otlp_url.n + strlen(x->form->path) + 1);
+	if (!x->url)
+		return false;
+	stpcpy(stpcpy(x->url, c->otlp_url.p), x->form->path);
+	o.url = at_str_c(x->url);
+	return at_otlp_frame_open(&x->frame, env->resource) &&
+	       at_post_open(&x->post, &o, c->otlp_gzip, limit_ms(c), env->exiting);
+}
+
+static void *open_otlp(const struct at_exporter_env *env)
+{
+	const struct at_config *c = env->config;
+	struct otlp *x = calloc(1, sizeof(*x));
+	char where[160];
+	if (!x)
+		return NULL;
+	x->form = &forms[c->otlp_protocol];
+	x->resource = env->resource;
+	at_health_open(&x->health, "otlp", shown_url(c->otlp_url, where, sizeof(where)),
+		       env->exiting);
+	at_lately_open(x->health.where);
+	if (set_up(x, env))
+		return x;
+	at_log(AT_LOG_WARN, "otlp: cannot be set up, spans are dropped");
+	at_otlp_frame_free(&x->frame);
+	free(x->url);
+	free(x);
+	return NULL;
+}
+
+static long state_of(const struct at_http_answer *a)
+{
+	return a->grpc ? AT_HEALTH_GRPC + (long)at_grpc_code(a) : a->status;
 }
 
 static void judge(struct otlp *x, const struct at_http_answer *a, uint32_t spans,
@@ -125,7 +194,7 @@ static void judge(struct otlp *x, const struct at_http_answer *a, uint32_t spans
 	at_otlp_answer_read(&said, a);
 	if (at_retry_judge(a) != AT_RETRY_NONE) {
 		ret->failed = spans;
-		at_health_set(&x->health, a->status, said.message);
+		at_health_set(&x->health, state_of(a), said.message);
 		return;
 	}
 	ret->rejected = said.rejected < spans ? (uint32_t)said.rejected : spans;

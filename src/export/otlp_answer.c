@@ -6,6 +6,7 @@
 #include <google/rpc/status.pb-c.h>
 #include <opentelemetry/proto/collector/trace/v1/trace_service.pb-c.h>
 
+#include "export/grpc.h"
 #include "export/json.h"
 #include "export/utf8.h"
 
@@ -51,13 +52,26 @@ static void read_json(struct at_otlp_answer *r, struct at_str body, bool accepte
 	keep_message(r, at_json_find(body, accepted ? AT_STR("errorMessage") : AT_STR("message")));
 }
 
+/* A compressed message nobody asked for; it stays unread. */
+static void read_grpc(struct at_otlp_answer *r, const struct at_http_answer *a)
+{
+	struct at_str message;
+	bool packed;
+	if (at_grpc_code(a) != AT_GRPC_OK)
+		at_grpc_words(a, r->message, sizeof(r->message));
+	else if (at_grpc_message(a->body, &message, &packed) && !packed)
+		read_response(r, message);
+}
+
 void at_otlp_answer_read(struct at_otlp_answer *r, const struct at_http_answer *a)
 {
 	bool accepted = a->status >= 200 && a->status < 300;
 	struct at_str rest = a->type;
 	struct at_str type = at_str_trim(at_str_cut(&rest, ';'));
 	*r = (struct at_otlp_answer){.rejected = 0};
-	if (at_str_eq_nocase(type, AT_STR("application/json")))
+	if (a->grpc)
+		read_grpc(r, a);
+	else if (at_str_eq_nocase(type, AT_STR("application/json")))
 		read_json(r, a->body, accepted);
 	else if (!at_str_eq_nocase(type, AT_STR("application/x-protobuf")))
 		return;

@@ -15,7 +15,8 @@ struct at_otlp_answer {
 };
 
 /* Reads ExportTraceServiceResponse of a 2xx answer, google.rpc.Status of another, in protobuf or
- * JSON by its Content-Type. A body that is neither counts as empty. */
+ * JSON by its Content-Type; of gRPC the message, or grpc-message of a call that failed. A body that
+ * is neither counts as empty. */
 void at_otlp_answer_read(struct at_otlp_answer *r, const struct at_http_answer *a);
 
 #endif

@@ -2,7 +2,8 @@
  * Fed by the exporters that speak OTLP protobuf: what stands around the spans of a body. Packed by
  * protobuf-c once per process. proto/ has the messages.
  *
- *   room for: resource_spans { resource, scope_spans { scope | spans … | schema_url } schema_url }
+ *   room for: what a transport has | resource_spans { resource, scope_spans { scope | spans … |
+ * schema_url } schema_url }
  */
 #include "export/otlp_frame.h"
 
@@ -109,7 +110,7 @@ void at_otlp_frame_free(struct at_otlp_frame *f)
 
 static size_t head_room(const struct at_otlp_frame *f)
 {
-	return ENVELOPE_MAX + f->resource.n + f->scope.n;
+	return AT_OTLP_FRONT + ENVELOPE_MAX + f->resource.n + f->scope.n;
 }
 
 void at_otlp_begin(const struct at_otlp_frame *f, struct at_out *o)

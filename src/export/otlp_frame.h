@@ -13,6 +13,9 @@ struct at_resource;
 #define AT_OTLP_SCOPE_NAME "libautotrace"
 #define AT_OTLP_SCHEMA_URL "https://opentelemetry.io/schemas/1.44.0"
 
+/* Bytes free before a body, for what a transport puts there. */
+#define AT_OTLP_FRONT 5
+
 /* What all bodies of a process have in common, ready to copy. */
 struct at_otlp_frame {
 	struct at_out resource; /* ResourceSpans.resource, with tag and length */
@@ -26,7 +29,8 @@ void at_otlp_frame_free(struct at_otlp_frame *f);
 /* Leaves room at the start of an empty buffer for what stands before the spans. */
 void at_otlp_begin(const struct at_otlp_frame *f, struct at_out *o);
 
-/* Puts the envelope around the spans. Returns where the body begins in o. */
+/* Puts the envelope around the spans. Returns where the body begins in o, at least AT_OTLP_FRONT.
+ */
 size_t at_otlp_close(const struct at_otlp_frame *f, struct at_out *o);
 
 #endif

@@ -5,15 +5,16 @@
  *            |                                            |
  *   body --> send --> answered, or failed for good, or no time left --> done
  *
- * A pause that the server asked for (Retry-After) outlives its body: when it is longer than the
- * time left, the body is given up at once and the next one waits. So does one after a failure that
- * is final and no answer of HTTP (a bad certificate, another protocol).
+ * A pause that the server asked for (Retry-After, RetryInfo) outlives its body: when it is longer
+ * than the time left, the body is given up at once and the next one waits. So does one after a
+ * failure that is final and no answer of HTTP (a bad certificate, another protocol).
  */
 #include "export/post.h"
 
 #include "base/clock.h"
 #include "base/counter.h"
 #include "base/entropy.h"
+#include "export/grpc.h"
 #include "export/lately.h"
 #include "export/retry.h"
 
@@ -30,6 +31,7 @@ bool at_post_open(struct at_post *p, const struct at_http_options *o, bool gzip,
 {
 	*p = (struct at_post){.limit = limit_ms * NS_PER_MS, .exiting = exiting};
 	p->packed.cap = PACKED_CAP;
+	p->prefix = o->grpc ? AT_GRPC_PREFIX : 0;
 	p->http = at_http_open(o);
 	p->gzip = gzip ? at_gzip_open() : NULL;
 	return p->http && (p->gzip || !gzip);
@@ -40,16 +42,27 @@ static bool exiting(const struct at_post *p)
 	return __atomic_load_n(p->exiting, __ATOMIC_ACQUIRE);
 }
 
+/* The body compressed, a message of gRPC behind its prefix; as it is when that cannot be done. */
+static struct at_str pack(struct at_post *p, struct at_str body)
+{
+	at_out_reset(&p->packed, PACKED_KEEP);
+	if (!p->gzip || !at_out_place(&p->packed, p->prefix))
+		return body;
+	p->packed.n = p->prefix;
+	if (!at_gzip_pack(p->gzip, at_str_from(body, p->prefix), &p->packed))
+		return body;
+	if (p->prefix)
+		at_grpc_prefix(p->packed.p, true, p->packed.n - p->prefix);
+	return at_str(p->packed.p, p->packed.n);
+}
+
 static void begin(struct at_post *p, struct at_str body, uint64_t now)
 {
 	p->active = true;
 	p->sending = false;
 	p->attempt = 0;
 	p->deadline = p->limit ? now + p->limit : UINT64_MAX;
-	p->body = body;
-	at_out_reset(&p->packed, PACKED_KEEP);
-	if (p->gzip && at_gzip_pack(p->gzip, body, &p->packed))
-		p->body = at_str(p->packed.p, p->packed.n);
+	p->body = pack(p, body);
 }
 
 /* Milliseconds, at least one; 0: no limit. */
@@ -76,7 +89,7 @@ static bool plan(struct at_post *p, const struct at_http_answer *a, uint64_t now
 		hold_back(p, a, now);
 		return false;
 	}
-	uint64_t pause = at_retry_after(a->retry_after, (int64_t)(at_clock_wall() / NS_PER_S));
+	uint64_t pause = at_retry_asked(a, (int64_t)(at_clock_wall() / NS_PER_S));
 	if (!pause)
 		pause = at_retry_backoff(p->attempt, at_entropy_u64());
 	p->wait_until = now + pause;

@@ -13,6 +13,7 @@ struct at_post {
 	struct at_http *http; /* the client */
 	struct at_gzip *gzip; /* NULL: bodies go as they are */
 	const bool *exiting;  /* no waiting any more (atomic) */
+	size_t prefix;        /* bytes of a body that stay as they are: gRPC's, else 0 */
 	uint64_t limit;       /* ns for a body with all attempts, 0: none */
 	struct at_out packed; /* the compressed body */
 	struct at_str body;   /* the one under way */

@@ -3,6 +3,8 @@
  */
 #include "export/retry.h"
 
+#include "export/grpc.h"
+
 #define NS_PER_MS   1000000u
 #define NS_PER_S    1000000000ull
 #define FIRST_MS    1000u
@@ -18,10 +20,31 @@ static const enum at_retry by_fault[] = {
 /* Every other status outside 2xx is final. */
 static const long again[] = {429, 502, 503, 504};
 
+/* Every other code of gRPC is final, but one. */
+static const enum at_grpc_code again_grpc[] = {
+	AT_GRPC_CANCELLED,    AT_GRPC_DEADLINE_EXCEEDED, AT_GRPC_ABORTED,
+	AT_GRPC_OUT_OF_RANGE, AT_GRPC_UNAVAILABLE,       AT_GRPC_DATA_LOSS,
+};
+
+/* A server that is out of something may say that it will have it again. */
+static enum at_retry judge_grpc(const struct at_http_answer *a)
+{
+	enum at_grpc_code code = at_grpc_code(a);
+	uint64_t ns;
+	for (size_t i = 0; i < sizeof(again_grpc) / sizeof(again_grpc[0]); i++)
+		if (code == again_grpc[i])
+			return AT_RETRY_AGAIN;
+	if (code == AT_GRPC_RESOURCE_EXHAUSTED && at_grpc_retry_info(a, &ns))
+		return AT_RETRY_AGAIN;
+	return code == AT_GRPC_OK ? AT_RETRY_NONE : AT_RETRY_NEVER;
+}
+
 enum at_retry at_retry_judge(const struct at_http_answer *a)
 {
 	if (a->fault != AT_HTTP_ANSWERED)
 		return by_fault[a->fault];
+	if (a->grpc)
+		return judge_grpc(a);
 	for (size_t i = 0; i < sizeof(again) / sizeof(again[0]); i++)
 		if (a->status == again[i])
 			return AT_RETRY_AGAIN;
@@ -106,6 +129,14 @@ uint64_t at_retry_after(struct at_str value, int64_t unix_now)
 		seconds = (uint64_t)(date - unix_now);
 	}
 	return (seconds > AFTER_MAX_S ? AFTER_MAX_S : seconds) * NS_PER_S;
+}
+
+uint64_t at_retry_asked(const struct at_http_answer *a, int64_t unix_now)
+{
+	uint64_t ns;
+	if (a->grpc && at_grpc_retry_info(a, &ns))
+		return ns;
+	return at_retry_after(a->retry_after, unix_now);
 }
 
 uint64_t at_retry_backoff(unsigned attempt, uint64_t random)

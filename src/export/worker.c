@@ -99,7 +99,7 @@ static void open_lanes(struct worker *w, const struct at_exporter_env *env)
  * each span, knows most of them already. */
 static bool packed_will_do(const struct worker *w)
 {
-	return config->exporters == AT_EXPORTER_OTLP && config->otlp_protocol == AT_OTLP_PROTOBUF &&
+	return config->exporters == AT_EXPORTER_OTLP && config->otlp_protocol != AT_OTLP_JSON &&
 	       w->chain.repeats;
 }
 

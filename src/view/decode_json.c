@@ -4,7 +4,7 @@
  * request's region. Unknown members are ignored, null is absent, ids are hex, enums are numbers and
  * 64-bit numbers may be strings, as OTLP has it.
  */
-#include "view/base64.h"
+#include "base/base64.h"
 #include "view/decode.h"
 #include "view/json_field.h"
 #include "view/verdict.h"

@@ -3,7 +3,7 @@
  * its line buffer. Not its job: opening and closing the file.
  */
 #include "view/jsonl.h"
-#include "view/base64.h"
+#include "base/base64.h"
 #include "view/glyph.h"
 
 #include <errno.h>

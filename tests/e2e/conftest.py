@@ -1,5 +1,7 @@
 """Fixtures of the end-to-end tests: see rig.py."""
 
+import subprocess
+
 import pytest
 
 from rig import Rig
@@ -19,3 +21,23 @@ def shared(tmp_path_factory):
     made = Rig(tmp_path_factory.mktemp("rig"))
     yield made
     made.stop()
+
+
+@pytest.fixture(scope="module")
+def pki(tmp_path_factory):
+    """Two authorities, and certificates for a server on loopback and for a client by the first."""
+    d = tmp_path_factory.mktemp("pki")
+
+    def openssl(*args):
+        subprocess.run(["openssl", *args], cwd=d, check=True, capture_output=True)
+
+    for ca in ("ca", "other"):
+        openssl("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", f"{ca}.key", "-out", f"{ca}.pem",
+                "-days", "2", "-subj", f"/CN=test {ca}", "-addext", "basicConstraints=critical,CA:TRUE")
+    for who in ("server", "client"):
+        openssl("req", "-newkey", "rsa:2048", "-nodes", "-keyout", f"{who}.key", "-out", f"{who}.csr",
+                "-subj", f"/CN={who}")
+        (d / "san").write_text("subjectAltName=IP:127.0.0.1,DNS:localhost\n")
+        openssl("x509", "-req", "-in", f"{who}.csr", "-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial",
+                "-out", f"{who}.pem", "-days", "2", "-extfile", "san")
+    return d

@@ -13,57 +13,17 @@ from pathlib import Path
 import pytest
 
 from collector import Answer, Collector, read_json, server_tls
+from emit import EMIT, Run, free_port
 from stillness import late
 
 sys.path[1:1] = [str(Path(__file__).parents[1] / "bench"), str(Path(__file__).parents[1] / "faults")]
 import names  # noqa: E402
 from process import Place  # noqa: E402
 
-EMIT = Path(os.environ.get("BUILD_DIR", Path(__file__).parents[2] / "build")) / "tests/programs/emit"
-LOSSES = ("drop_queue_full", "drop_too_large", "drop_rejected", "drop_export_failed", "drop_at_exit")
-
-
-class Run:
-    """A finished emit: its counters (one dictionary for each process), stderr lines, seconds taken."""
-
-    def __init__(self, args, env, timeout=60, wrapper=()):
-        clean = {k: v for k, v in os.environ.items() if not k.startswith(("OTEL_", "AUTOTRACE_", "LD_PRELOAD"))}
-        clean = {k: v for k, v in clean.items() if "proxy" not in k.lower()}
-        started, before = time.monotonic(), late()
-        done = subprocess.run(
-            [*wrapper, str(EMIT), *map(str, args)], env={**clean, "FAULTS_PRELOAD": "", **env},
-            capture_output=True, text=True, timeout=timeout,
-        )  # fmt: skip
-        self.seconds = time.monotonic() - started
-        self.own_seconds = self.seconds - (late() - before)
-        assert done.returncode == 0, done.stderr
-        self.text = done.stdout
-        self.counters = [json.loads(line) for line in done.stdout.splitlines() if line.startswith('{"pid"')]
-        self.lines = done.stderr.splitlines()
-        for c in self.counters:
-            assert c["lost"] == sum(c[name] for name in LOSSES)
-
-    def __getattr__(self, name):
-        return sum(c[name] for c in self.counters)
-
-    def check_sums(self):
-        for c in self.counters:
-            assert c["spans_finished"] == c["spans_exported"] + c["drop_processor"] + c["lost"], c
-
-    def said(self, *words):
-        return [line for line in self.lines if all(w in line for w in words)]
-
-
 def run(collector, *args, timeout=60, **env):
     """emit with the collector as its endpoint; endpoint=... takes another one."""
     settings = {"OTEL_EXPORTER_OTLP_ENDPOINT": env.pop("endpoint", None) or collector.url()}
     return Run(args, {**settings, **env}, timeout)
-
-
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
 
 
 # --- what arrives ---
@@ -454,25 +414,6 @@ def test_descriptors_taken_away():
 
 
 # --- TLS ---
-
-
-@pytest.fixture(scope="module")
-def pki(tmp_path_factory):
-    d = tmp_path_factory.mktemp("pki")
-
-    def openssl(*args):
-        subprocess.run(["openssl", *args], cwd=d, check=True, capture_output=True)
-
-    for ca in ("ca", "other"):
-        openssl("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", f"{ca}.key", "-out", f"{ca}.pem",
-                "-days", "2", "-subj", f"/CN=test {ca}", "-addext", "basicConstraints=critical,CA:TRUE")
-    for who in ("server", "client"):
-        openssl("req", "-newkey", "rsa:2048", "-nodes", "-keyout", f"{who}.key", "-out", f"{who}.csr",
-                "-subj", f"/CN={who}")
-        (d / "san").write_text("subjectAltName=IP:127.0.0.1,DNS:localhost\n")
-        openssl("x509", "-req", "-in", f"{who}.csr", "-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial",
-                "-out", f"{who}.pem", "-days", "2", "-extfile", "san")
-    return d
 
 
 def test_https(pki):

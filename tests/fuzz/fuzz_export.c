@@ -1,12 +1,15 @@
 /*
- * What the exporter's thread reads of foreign origin: answers of receivers, Retry-After, header
- * lists, URLs, and the texts of spans that processors rewrite. The first byte chooses.
+ * What the exporter's thread reads of foreign origin: answers of receivers by HTTP and by gRPC,
+ * Retry-After, header lists, URLs, and the texts of spans that processors rewrite. The first byte
+ * chooses.
  */
 #include <stdint.h>
 #include <stdlib.h>
 
+#include "base/base64.h"
 #include "base/log.h"
 #include "config/config.h"
+#include "export/grpc.h"
 #include "export/http_header.h"
 #include "export/otlp_answer.h"
 #include "export/resolve.h"
@@ -42,6 +45,43 @@ static void answer(struct at_str s)
 		check(strlen(r.message) <= AT_OTLP_MESSAGE_MAX);
 		check(at_utf8_valid(at_str_c(r.message)) == strlen(r.message));
 	}
+}
+
+static void judge_grpc(const struct at_http_answer *a)
+{
+	struct at_otlp_answer r;
+	char words[40];
+	uint64_t ns;
+	at_otlp_answer_read(&r, a);
+	check(at_utf8_valid(at_str_c(r.message)) == strlen(r.message));
+	at_grpc_words(a, words, sizeof(words));
+	check(strlen(words) < sizeof(words));
+	bool asked = at_grpc_retry_info(a, &ns);
+	check(ns <= 3600 * UINT64_C(1000000000) && (asked || !ns));
+	check(at_grpc_code(a) < AT_GRPC_CODES);
+	check((at_retry_judge(a) == AT_RETRY_NONE) == (at_grpc_code(a) == AT_GRPC_OK));
+	check(at_retry_asked(a, 1700000000) <= 3600 * UINT64_C(1000000000));
+}
+
+/* status, message and details, each up to a NUL, and the body; the details as they are, which is
+ * mostly no base64, and packed. */
+static void grpc(struct at_str s)
+{
+	struct at_http_answer a = {.status = 200, .grpc = true};
+	struct at_str *fields[] = {&a.grpc_status, &a.grpc_message, &a.grpc_details};
+	for (size_t i = 0; i < 3; i++)
+		*fields[i] = at_str_cut(&s, 0);
+	a.body = s;
+	judge_grpc(&a);
+	char *packed = malloc(at_base64_encoded(a.grpc_details.n) + 1);
+	at_base64_encode(packed, a.grpc_details);
+	a.grpc_details = at_str(packed, at_base64_encoded(a.grpc_details.n));
+	judge_grpc(&a);
+	free(packed);
+	if (!a.grpc_status.n)
+		a.grpc_status = AT_STR_NONE;
+	a.status = (long)a.grpc_message.n;
+	judge_grpc(&a);
 }
 
 static void texts(struct at_str s)
@@ -83,7 +123,7 @@ static void spans(struct at_str s)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
-	static void (*const targets[])(struct at_str) = {answer, texts, utf8, spans};
+	static void (*const targets[])(struct at_str) = {answer, texts, utf8, spans, grpc};
 	static const char *const env[] = {"AUTOTRACE_ROUTES=/users/{id};/a/*", NULL};
 	if (!chain.count) {
 		at_log_set_level(AT_LOG_NONE);
@@ -91,6 +131,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 		at_chain_open(&chain, &config);
 	}
 	if (n)
-		targets[data[0] % 4](at_str((const char *)data + 1, n - 1));
+		targets[data[0] % 5](at_str((const char *)data + 1, n - 1));
 	return 0;
 }

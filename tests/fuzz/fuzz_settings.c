@@ -63,6 +63,7 @@ static void check_config(const struct at_config *c)
 		check_text(c->warning[i]);
 	check(c->otlp_url.n == 0 || memcmp(c->otlp_url.p, "http", 4) == 0 ||
 	      memcmp(c->otlp_url.p, "HTTP", 4) == 0 || (c->otlp_url.p[0] | 0x20) == 'h');
+	check(c->otlp_protocol >= AT_OTLP_PROTOBUF && c->otlp_protocol <= AT_OTLP_GRPC);
 }
 
 static void build_resource(const struct at_config *c)

@@ -71,11 +71,72 @@ static void urls_are_built_by_the_specification(void **state)
 	}
 }
 
+static void grpc_endpoints(void **state)
+{
+	static const struct {
+		const char *insecure;
+		const char *generic;
+		const char *specific;
+		const char *url;
+	} cases[] = {
+		{"", NULL, NULL, "http://localhost:4317"},
+		{"", "http://c:4317", NULL, "http://c:4317"},
+		{"", "https://c:4317/", NULL, "https://c:4317"},
+		{"", "http://c:4318/v1/traces?x#y", NULL, "http://c:4318"},
+		{"", "http://[::1]:1/x", NULL, "http://[::1]:1"},
+		{"", "http://c", NULL, "http://c"},
+		{"", "http://c:1", "https://d:2", "https://d:2"},
+		{"", "c:4317", NULL, "https://c:4317"},
+		{"false", "c:4317", NULL, "https://c:4317"},
+		{"true", "c:4317", NULL, "http://c:4317"},
+		{"true", "https://c:4317", NULL, "https://c:4317"},
+		{"true", "http://c:1", "d", "http://d"},
+		{"true", "[::1]:4317", NULL, "http://[::1]:4317"},
+		/* Malformed ones leave what there was. */
+		{"true", "c:4317/path", NULL, "http://localhost:4317"},
+		{"true", "c:x", NULL, "http://localhost:4317"},
+		{"true", ":4317", NULL, "http://localhost:4317"},
+		{"", "http://", NULL, "http://localhost:4317"},
+		{"", "unix:///run/c.sock", NULL, "http://localhost:4317"},
+		{"", "http://c:1", "grpc://d", "http://c:1"},
+	};
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		char generic[128], specific[128], insecure[64];
+		const char *envp[5] = {"OTEL_EXPORTER_OTLP_PROTOCOL=grpc"};
+		struct at_config c;
+		int n = 1;
+		snprintf(generic, sizeof(generic), "OTEL_EXPORTER_OTLP_ENDPOINT=%s",
+			 cases[i].generic ? cases[i].generic : "");
+		snprintf(specific, sizeof(specific), "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT=%s",
+			 cases[i].specific ? cases[i].specific : "");
+		snprintf(insecure, sizeof(insecure), "OTEL_EXPORTER_OTLP_INSECURE=%s",
+			 cases[i].insecure);
+		envp[n++] = generic;
+		envp[n++] = specific;
+		envp[n++] = insecure;
+		at_config_load(&c, envp, arena, sizeof(arena));
+		assert_int_equal(c.otlp_protocol, AT_OTLP_GRPC);
+		assert_string_equal(c.otlp_url.p, cases[i].url);
+	}
+}
+
+static void complaints_name_the_port_of_grpc(void **state)
+{
+	const char *envp[] = {"OTEL_EXPORTER_OTLP_TRACES_PROTOCOL=grpc",
+			      "OTEL_EXPORTER_OTLP_ENDPOINT=ftp://c", NULL};
+	struct at_config c;
+	(void)state;
+	at_config_load(&c, envp, arena, sizeof(arena));
+	assert_int_equal(c.warnings, 1);
+	assert_non_null(strstr(c.warning[0].p, "using http://localhost:4317"));
+}
+
 static enum at_verdict read_as(enum at_verdict (*type)(struct at_value *), const char *text,
 			       void *field)
 {
 	struct at_value_arena a = {arena, sizeof(arena)};
-	struct at_value v = {AT_STR("NAME"), at_str_c(text), field, &a, AT_STR_NONE};
+	struct at_value v = {AT_STR("NAME"), at_str_c(text), field, &a, AT_STR_NONE, NULL};
 	return type(&v);
 }
 
@@ -231,6 +292,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(urls_are_built_by_the_specification),
+		cmocka_unit_test(grpc_endpoints),
+		cmocka_unit_test(complaints_name_the_port_of_grpc),
 		cmocka_unit_test(ratios),
 		cmocka_unit_test(sizes),
 		cmocka_unit_test(integers),

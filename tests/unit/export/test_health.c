@@ -73,6 +73,16 @@ static void test_each_change_once(void **state)
 	assert_non_null(strstr(text, "accepts spans again after 100 failures"));
 }
 
+static void test_codes_of_grpc(void **state)
+{
+	char text[4096];
+	(void)state;
+	at_health_set(&health, AT_HEALTH_GRPC + 8, "quota");
+	at_health_set(&health, AT_HEALTH_GRPC + 8, "quota");
+	assert_int_equal(lines(text, sizeof(text)), 1);
+	assert_non_null(strstr(text, "x: http://h answers with status RESOURCE_EXHAUSTED: quota"));
+}
+
 static void test_to_and_fro(void **state)
 {
 	char text[4096];
@@ -119,6 +129,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_each_change_once, begin, end),
+		cmocka_unit_test_setup_teardown(test_codes_of_grpc, begin, end),
 		cmocka_unit_test_setup_teardown(test_to_and_fro, begin, end),
 		cmocka_unit_test_setup_teardown(test_trouble_that_stays, begin, end),
 		cmocka_unit_test_setup_teardown(test_at_the_end, begin, end),

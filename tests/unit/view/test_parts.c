@@ -3,7 +3,7 @@
  */
 #include "unit/view/sample.h"
 
-#include "view/base64.h"
+#include "base/base64.h"
 #include "view/gunzip.h"
 #include "view/idset.h"
 #include "view/jsonl.h"

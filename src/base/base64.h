@@ -1,8 +1,8 @@
 /*
  * Base64 (RFC 4648, section 4). Pure functions.
  */
-#ifndef AT_VIEW_BASE64_H
-#define AT_VIEW_BASE64_H
+#ifndef AT_BASE_BASE64_H
+#define AT_BASE_BASE64_H
 
 #include "base/bytes.h"
 

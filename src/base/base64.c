@@ -1,7 +1,7 @@
 /*
- * Byte values of attributes in JSON, both ways. Fed by decode_json and jsonl. Owns nothing.
+ * Bytes as text, both ways: values in JSON, details of a gRPC status. Owns nothing.
  */
-#include "view/base64.h"
+#include "base/base64.h"
 
 static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
