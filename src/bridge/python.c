@@ -1,7 +1,7 @@
 /*
  * The bridge's beginning. Fed by hooks that a Python calls when it makes a loop or a pool; starts
- * the parts (asyncio, thread pools, uvloop) as the program loads what they are for, and lets the
- * flow ask. Nothing is imported, no file and no variable of the environment is touched.
+ * the parts (asyncio, thread pools, uvloop, gevent) as the program loads what they are for, and
+ * lets the flow ask. Nothing is imported, no file and no variable of the environment is touched.
  *
  *   UNKNOWN --a Python that we know--> LEARNT --its contexts can be read--> WORKING
  *      \--another one-> AWAY                \--they cannot, or a part is foreign--> AWAY (one line)
@@ -16,6 +16,7 @@
 #include "base/log.h"
 #include "bridge/python_asyncio.h"
 #include "bridge/python_gil.h"
+#include "bridge/python_greenlet.h"
 #include "bridge/python_mark.h"
 #include "bridge/python_peek.h"
 #include "bridge/python_pool.h"
@@ -32,10 +33,9 @@ static const struct {
 	const char *name;
 	enum at_python_part (*start)(void);
 } parts[] = {
-	{"asyncio", at_python_asyncio},
-	{"concurrent.futures", at_python_pool},
-	{"uvloop", at_python_uvloop},
-	{"greenlet", at_python_greenlets},
+	{"asyncio", at_python_asyncio}, {"concurrent.futures", at_python_pool},
+	{"uvloop", at_python_uvloop},   {"greenlet", at_python_greenlets},
+	{"gevent", at_python_gevent},   {"eventlet", at_python_eventlet},
 };
 
 enum { PARTS = sizeof(parts) / sizeof(parts[0]) };

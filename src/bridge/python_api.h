@@ -23,7 +23,7 @@ struct at_py_method {
 #define AT_PY_FASTCALL 0x82 /* METH_FASTCALL | METH_KEYWORDS */
 
 struct at_python_api {
-#define AT_PY(ret, name, params) ret(*name) params;
+#define AT_PY(ret, name, params)       ret(*name) params;
 #define AT_PY_LATER(ret, name, params) AT_PY(ret, name, params)
 #include "bridge/python_api.def"
 #undef AT_PY_LATER

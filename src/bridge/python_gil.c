@@ -100,8 +100,7 @@ static bool can_be_left_a_call(const void *mine)
 {
 	if (at_python_api_version() != 0x0308)
 		return true;
-	return at_sys(SYS_gettid, 0, 0, 0) == at_sys(SYS_getpid, 0, 0, 0) &&
-	       is_in_main(mine);
+	return at_sys(SYS_gettid, 0, 0, 0) == at_sys(SYS_getpid, 0, 0, 0) && is_in_main(mine);
 }
 
 void at_python_gil_do(void (*wanted_work)(void))

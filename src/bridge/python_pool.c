@@ -4,6 +4,8 @@
  */
 #include "bridge/python_pool.h"
 
+#include "bridge/python_greenlet.h"
+#include "bridge/python_mark.h"
 #include "flow/bridge.h"
 
 static struct at_py *token_name; /* the attribute */
@@ -35,43 +37,39 @@ static struct at_py *make(struct at_py *self, struct at_py *const *args, long co
 	return r;
 }
 
-/* The request that the job was submitted under. One that was made before we came is the first of
- * the pool's first thread, which was made for it. */
-static uint64_t token_of(struct at_py *self)
+/* The request that the job was submitted under; false: it was made before we came. */
+static bool has_token(struct at_py *self, uint64_t *ret_token)
 {
 	struct at_py *token = at_py.PyObject_GetAttr(self, token_name);
-	uint64_t value = token ? at_py.PyLong_AsUnsignedLongLong(token) : at_bridge_inherited();
+	*ret_token = token ? at_py.PyLong_AsUnsignedLongLong(token) : 0;
 	at_py.PyErr_Clear();
 	at_py.Py_DecRef(token);
-	return value;
+	return token;
 }
 
-/* Greenlets change places in the middle of a job, and what is said of a thread would be said of all
- * of them. */
-static bool have_greenlets(void)
+/* A greenlet's job may change places with others in its middle: what it works for is said of its
+ * context, and not of the thread. */
+static struct at_py *run_in_greenlet(uint64_t token, struct at_py *self, struct at_py *const *args,
+				     long count, struct at_py *keywords)
 {
-	if (!at_bridge_is_blurred()) {
-		struct at_py *type = at_python_find("greenlet", "greenlet");
-		at_py.PyErr_Clear();
-		if (type)
-			at_bridge_blur();
-		at_py.Py_DecRef(type);
-	}
-	return at_bridge_is_blurred();
+	struct at_py *lent = at_python_mark_lend((struct at_python_mark){.token = token});
+	struct at_py *r = at_python_patched(&job[RUN], self, args, count, keywords);
+	at_python_mark_take_back(lent);
+	return r;
 }
 
-enum at_python_part at_python_greenlets(void)
-{
-	return have_greenlets() ? AT_PYTHON_DONE : AT_PYTHON_ABSENT;
-}
-
+/* A job without a token is the first of the pool's first thread, which was made for it. */
 static struct at_py *run(struct at_py *self, struct at_py *const *args, long count,
 			 struct at_py *keywords)
 {
 	struct at_bridge_frame frame;
-	if (have_greenlets())
+	uint64_t token;
+	bool told = has_token(self, &token);
+	if (told && at_python_has_greenlets())
+		return run_in_greenlet(token, self, args, count, keywords);
+	if (at_python_has_greenlets())
 		return at_python_patched(&job[RUN], self, args, count, keywords);
-	at_bridge_enter_job(token_of(self), &frame);
+	at_bridge_enter_job(told ? token : at_bridge_inherited(), &frame);
 	struct at_py *r = at_python_patched(&job[RUN], self, args, count, keywords);
 	at_bridge_leave(&frame);
 	return r;
@@ -79,6 +77,8 @@ static struct at_py *run(struct at_py *self, struct at_py *const *args, long cou
 
 enum at_python_part at_python_pool(void)
 {
+	if (job[RUN].original)
+		return AT_PYTHON_DONE;
 	struct at_py *items = at_python_find("concurrent.futures.thread", "_WorkItem");
 	enum at_python_part part = AT_PYTHON_ABSENT;
 	if (items) {

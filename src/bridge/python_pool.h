@@ -6,10 +6,7 @@
 
 #include "bridge/python_patch.h"
 
-/* Looks whether the program has loaded it, and if so, sees to it. GIL held. */
+/* Looks whether the program has loaded it, and if so, sees to it, once. GIL held. */
 enum at_python_part at_python_pool(void);
-
-/* Looks whether the program has greenlets, and if so, says that. GIL held. */
-enum at_python_part at_python_greenlets(void);
 
 #endif

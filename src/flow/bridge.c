@@ -120,7 +120,7 @@ bool at_bridge_is_blurred(void)
 
 bool at_bridge_is_on(void)
 {
-	return said.now.on || asked().exchange;
+	return said.now.on || asked().exchange || (at_bridge_is_blurred() && at_causality_loops());
 }
 
 bool at_bridge_reads(void)

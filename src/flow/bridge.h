@@ -56,7 +56,8 @@ void at_bridge_enter_job(uint64_t token, struct at_bridge_frame *save);
 void at_bridge_leave(const struct at_bridge_frame *save);
 
 /* In this program several strands of work change places on one thread, unseen from outside: in a
- * thread that multiplexes, what was read last says nothing about who calls. Any thread. */
+ * thread that multiplexes, what was read last says nothing about who calls, nor does the
+ * connection. What a runtime answers is all there is. Any thread. */
 void at_bridge_blur(void);
 bool at_bridge_is_blurred(void);
 

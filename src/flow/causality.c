@@ -139,7 +139,7 @@ void at_causality_touch(const struct at_exchange *x)
 struct at_ref at_causality_repeated(const struct at_message *m)
 {
 	struct at_ref found = {0};
-	if (!worker.looped || at_bridge_is_on() || at_bridge_is_blurred())
+	if (!worker.looped || at_bridge_is_on())
 		return found;
 	put_off();
 	forget_answered();
@@ -228,6 +228,11 @@ static void heir_seen(uint32_t *as)
 	worker.current = (struct at_ref){0};
 }
 
+bool at_causality_loops(void)
+{
+	return worker.looped;
+}
+
 struct at_ref at_causality_current(enum at_rule *ret_rule)
 {
 	if (at_bridge_is_on()) {
@@ -238,8 +243,7 @@ struct at_ref at_causality_current(enum at_rule *ret_rule)
 	bool open = at_exchange_valid(worker.current);
 	if (!open && is_inherited())
 		heir_seen(&stayed);
-	bool blurred = worker.looped && at_bridge_is_blurred();
-	if (worker.defers || !open || blurred || (is_inherited() && !are_helpers())) {
+	if (worker.defers || !open || (is_inherited() && !are_helpers())) {
 		*ret_rule = AT_RULE_NONE;
 		return (struct at_ref){0};
 	}

@@ -65,6 +65,9 @@ void at_causality_left(void);
  * 0: the thread has work left and only looks. Ends the current request. */
 void at_causality_wait(bool several, bool waits);
 
+/* Whether this thread multiplexes connections. */
+bool at_causality_loops(void);
+
 /* The request the thread is working on, or none. */
 struct at_ref at_causality_current(enum at_rule *ret_rule);
 

@@ -122,6 +122,7 @@ def chain(stage):
 
 FLASK = "python3-flask python3-requests"
 ASYNC = "one seq nap db fan executor"
+GREEN = "one seq nap db fan thread own each hand spread"
 STACKS = [
     Stack("flask", "Flask's development server, requests", FLASK, python("front_flask.py"), SYNC + " fan", EXACT),
     Stack(
@@ -134,8 +135,15 @@ STACKS = [
     ),
     Stack(
         "gunicorn-gevent", "gunicorn, gevent, Flask, requests", FLASK + " gunicorn python3-gevent",
-        gunicorn("--worker-class", "gevent"), SYNC + " fan hand", 0,
-        "greenlets change places on one thread, and nothing that we see tells which one runs",
+        gunicorn("--worker-class", "gevent"), SYNC + " fan hand spread", EVENT_LOOP,
+    ),
+    Stack(
+        "gevent", "gevent's own server, its pools, requests", "python3-gevent python3-requests",
+        python("front_green.py", HUB="gevent"), GREEN, EVENT_LOOP,
+    ),
+    Stack(
+        "eventlet", "eventlet's own server, its pools, requests", "python3-eventlet python3-requests",
+        python("front_green.py", HUB="eventlet"), GREEN, EVENT_LOOP,
     ),
     Stack(
         "python-pool", "http.server, ThreadPoolExecutor, urllib", "python3", python("front_pool.py"),
@@ -144,7 +152,8 @@ STACKS = [
     Stack(
         "python-queue", "http.server, threads of the program around a queue, urllib", "python3",
         python("front_pool.py"), "own", 0,
-        "what goes through a queue has no context in Python either: nobody says whose it is",
+        "Python hands no context through a queue: who takes an item may gather many for one call, and nobody says "
+        "whose that is",
     ),
     Stack(
         "flask-pool", "Flask's development server, ThreadPoolExecutor, requests", FLASK,

@@ -161,6 +161,28 @@ def test_uvicorn(shared, peer, loop):
     run_kind(shared, server, "sleep", 2 * MANY)
 
 
+# --- greenlets ---
+
+
+@pytest.fixture(scope="module", params=["gevent", "eventlet"])
+def green(request, shared, peer):
+    return start(shared, [PYTHON, APPS / "green.py", request.param], peer)
+
+
+@pytest.mark.parametrize(("kind", "calls"), [("pool", 2), ("plain", 2), ("spawn", 3), ("threads", 2)])
+def test_greenlets(shared, green, kind, calls):
+    take = shared.fresh()
+    ask_many(green.port, [f"/{kind}/{n}" for n in range(2 * MANY)])
+    judge(take(2 * MANY * (1 + calls), seconds=20), 2 * MANY * calls)
+
+
+@pytest.mark.parametrize("kind", ["queue", "late"])
+def test_a_greenlet_that_works_for_nobody(shared, green, kind):
+    take = shared.fresh()
+    ask_many(green.port, [f"/{kind}/{n}" for n in range(40)], each=1)
+    assert all(not s.parent and s.rule == "none" for s in take(80) if s.kind == "client")
+
+
 # --- nothing else changes ---
 
 LOOK = """

@@ -365,8 +365,8 @@ void test_hook_setsockopt(void)
 	each_scene(play_set_option, NULL);
 	ERR(EBADF, setsockopt(-1, SOL_SOCKET, SO_KEEPALIVE, &value, sizeof(value)));
 	ERR(EBADF, setsockopt(NO_FD, SOL_SOCKET, SO_KEEPALIVE, nowhere, sizeof(value)));
-	ERR(ENOTSOCK, setsockopt(open("/dev/null", O_RDWR), SOL_SOCKET, SO_KEEPALIVE, &value,
-				 sizeof(value)));
+	ERR(ENOTSOCK,
+	    setsockopt(open("/dev/null", O_RDWR), SOL_SOCKET, SO_KEEPALIVE, &value, sizeof(value)));
 }
 
 static void play_shutdown(struct ends *e, void *arg)

@@ -41,7 +41,8 @@ static int listener(void)
 {
 	int fd = socket(AF_INET, SOCK_STREAM, 0);
 	int on = 1;
-	int rc = fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) || listen(fd, 1);
+	int rc = fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) ||
+		 listen(fd, 1);
 	close(fd);
 	return rc;
 }

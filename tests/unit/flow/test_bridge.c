@@ -281,6 +281,30 @@ static void an_event_goes_along_to_one_context(void **state)
 	goes(a, answer);
 }
 
+/* The last test: it is said for ever. */
+static void where_strands_change_places_the_context_alone_counts(void **state)
+{
+	static const struct at_bridge_answers answers = {token_here, place_here};
+	(void)state;
+	at_bridge_ask(&answers);
+	runtime_token = 0;
+	call("/before");
+	assert_false(at_bridge_is_on());
+	at_bridge_blur();
+	assert_true(at_bridge_is_on());
+	call("/nobody");
+	runtime_token = of_a;
+	call("/strand");
+	runtime_token = 0;
+	call("/owned");
+	at_bridge_ask(NULL);
+	answer_both();
+	is_made_by("/before", "/B", "loop");
+	is_made_by("/nobody", "-", "none");
+	is_made_by("/strand", "/A", "bridge");
+	is_made_by("/owned", "-", "none");
+}
+
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, open_lines, close_lines)
@@ -295,6 +319,7 @@ int main(void)
 		TEST(accepting_is_known_until_the_next_wait),
 		TEST(the_runtime_s_context_is_asked_first),
 		TEST(an_event_goes_along_to_one_context),
+		TEST(where_strands_change_places_the_context_alone_counts),
 	};
 	return cmocka_run_group_tests(tests, start_corridor, NULL);
 }
