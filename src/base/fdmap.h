@@ -15,10 +15,22 @@
 #define AT_FD_OWN      3u  /* ours: the program must neither see nor close it */
 #define AT_FD_FRESH    4u  /* a stream socket, not yet connected */
 #define AT_FD_WATCHED  32u /* added to boring or fresh: a loop waits for it, and for others */
+#define AT_FD_SPEAKS   16u /* added to boring and watched: a connection of another protocol */
 #define AT_FD_TAGS     64u /* words from here on are pointers */
 
 /* Boring and watched: there is nothing to observe but that something came. */
 #define AT_FD_EVENTS (AT_FD_BORING | AT_FD_WATCHED)
+
+/* Whether there is nothing to observe, watched or not. */
+static inline bool at_fdmap_is_boring(uintptr_t word)
+{
+	return (word & ~(uintptr_t)(AT_FD_WATCHED | AT_FD_SPEAKS)) == AT_FD_BORING;
+}
+
+static inline bool at_fdmap_is_events(uintptr_t word)
+{
+	return (word & ~(uintptr_t)AT_FD_SPEAKS) == AT_FD_EVENTS;
+}
 
 #define AT_FDMAP_PAGE  4096u
 #define AT_FDMAP_PAGES 256u /* 1,048,576 descriptors; beyond: boring */

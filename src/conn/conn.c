@@ -230,7 +230,7 @@ void at_conn_watch(int fd)
 /* What a connection's descriptors are when nothing is to be observed any more. */
 static uintptr_t remains(const struct at_conn *c)
 {
-	return at_conn_is_watched(c) ? AT_FD_EVENTS : AT_FD_BORING;
+	return at_conn_is_watched(c) ? AT_FD_EVENTS | AT_FD_SPEAKS : AT_FD_BORING;
 }
 
 void at_conn_leave(struct at_conn *c, int fd)

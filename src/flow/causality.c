@@ -33,6 +33,7 @@ struct worker {
 	bool touched;           /* it has done something for the current one since it took it up */
 	bool defers;            /* it took up another before: several are waiting to be worked on */
 	bool spilled;           /* more are waiting than find a place */
+	bool queues;            /* it has worked on one that it had put off, as HAProxy does */
 	uint32_t waiting;       /* how many are in put_off */
 	struct at_ref *put_off; /* room for WAITING_MAX from the pool, NULL until one is: requests
 				   read whole, and left without anything done for them */
@@ -97,6 +98,11 @@ void at_causality_serve(const struct at_exchange *x)
 	take_up(at_exchange_ref(x), worker.looped ? AT_RULE_LOOP : AT_RULE_THREAD);
 }
 
+void at_causality_spoke(void)
+{
+	worker.touched = worker.touched || (worker.looped && !worker.queues);
+}
+
 void at_causality_elsewhere(void)
 {
 	if (worker.looped && worker.current.exchange)
@@ -151,6 +157,7 @@ struct at_ref at_causality_repeated(const struct at_message *m)
 			return (struct at_ref){0};
 		found = r;
 	}
+	worker.queues = worker.queues || found.exchange;
 	return found;
 }
 

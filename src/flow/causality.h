@@ -45,6 +45,11 @@ void at_causality_reached(struct at_ref owner);
  */
 void at_causality_touch(const struct at_exchange *x);
 
+/* The thread did something that must be for the current request, if it works on events as it reads
+ * them: wrote to a server of another protocol, had the loop wait for a timer. Not believed of one
+ * that has worked on what it had put off. */
+void at_causality_spoke(void);
+
 /* The one request that this thread has read and put off, and that the call repeats: same method,
  * target, host and user agent. None when there are several. */
 struct at_ref at_causality_repeated(const struct at_message *m);

@@ -371,9 +371,11 @@ bool at_secure_in(struct at_conn *c, int fd, const char *bytes, size_t n)
 {
 	if (!is_tls(c, fd, bytes, n, c->role != AT_CONN_CLIENT))
 		return false;
+	const struct at_talk *t = c->talk;
+	if (!t || !t->first)
+		at_causality_strange(c);
 	if (c->over)
 		return true;
-	const struct at_talk *t = c->talk;
 	c->again = false;
 	c->in_vain = false;
 	c->connecting = false;
@@ -408,10 +410,12 @@ bool at_secure_eof(struct at_conn *c)
 		return false;
 	const struct at_talk *t = c->talk;
 	c->eof = true;
-	if (c->role == AT_CONN_SERVER)
+	if (c->role == AT_CONN_SERVER) {
 		at_causality_left();
-	else if (t && t->first)
+		at_causality_hung_up(t ? t->first : NULL);
+	} else if (t && t->first) {
 		at_causality_resume(t->first);
+	}
 	return true;
 }
 

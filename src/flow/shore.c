@@ -198,7 +198,7 @@ void at_shore_closing(int fd)
 {
 	int saved = errno;
 	at_thread_enter();
-	if (at_fdmap_get(fd) == AT_FD_EVENTS)
+	if (at_fdmap_is_events(at_fdmap_get(fd)))
 		at_causality_elsewhere();
 	forget(fd, AT_FD_BORING);
 	at_boot_leave(saved);

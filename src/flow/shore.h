@@ -37,7 +37,21 @@ static inline bool at_shore_pass(int fd)
 {
 	if (at_thread_pass())
 		return at_shore_pass_unseen(fd);
-	return (at_fdmap_get(fd) | AT_FD_WATCHED) == AT_FD_EVENTS;
+	return at_fdmap_is_boring(at_fdmap_get(fd));
+}
+
+/* Something is written to a connection of another protocol that a loop waits for. */
+void at_shore_spoke(void);
+
+/* The same for a hook that writes. */
+static inline bool at_shore_pass_out(int fd)
+{
+	if (at_thread_pass())
+		return at_shore_pass_unseen(fd);
+	uintptr_t word = at_fdmap_get(fd);
+	if (word == (AT_FD_EVENTS | AT_FD_SPEAKS))
+		at_shore_spoke();
+	return at_fdmap_is_boring(word);
 }
 
 /* The same for a hook that takes an event away (reads, close): what a loop waits for is of interest
@@ -129,8 +143,8 @@ bool at_shore_flush_own(int fd);
 void at_shore_wait(bool waits);
 /* After a poll: the kernel has read these, so they can be read. */
 void at_shore_waited_poll(const struct pollfd *fds, nfds_t count, bool waits);
-/* A loop waits for fd from now on: epoll_ctl() put it into a set. */
-void at_shore_watched(int fd);
+/* A loop waits for fd: epoll_ctl() put it into a set (`anew`), or changed what is waited for. */
+void at_shore_watched(int fd, bool anew);
 /* Before select(), which overwrites what it waits for. */
 void at_shore_wait_select(int count, const fd_set *reads, const fd_set *writes, bool waits);
 /* A poll for these few descriptors ended by its time-out. */

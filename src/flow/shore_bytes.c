@@ -80,7 +80,7 @@ static size_t room_of(const struct iovec *iov, size_t count)
  * in vain is none. */
 static bool is_event(int fd, ssize_t rc)
 {
-	if (at_fdmap_get(fd) != AT_FD_EVENTS)
+	if (!at_fdmap_is_events(at_fdmap_get(fd)))
 		return false;
 	int saved = errno;
 	at_thread_enter();
@@ -270,6 +270,11 @@ void at_shore_wrote_unseen(int fd, ssize_t rc)
 		leave(c, fd);
 	}
 	at_boot_leave(saved);
+}
+
+void at_shore_spoke(void)
+{
+	at_causality_spoke();
 }
 
 static bool owes(int fd)

@@ -42,16 +42,23 @@ static bool conclude(const struct cover *v, bool waits)
 	return several;
 }
 
-void at_shore_watched(int fd)
+static void watch(int fd)
 {
 	uintptr_t word = at_fdmap_get(fd);
-	if (word == AT_FD_EVENTS || word == AT_FD_LISTENER || word == AT_FD_OWN ||
+	if (at_fdmap_is_events(word) || word == AT_FD_LISTENER || word == AT_FD_OWN ||
 	    (word >= AT_FD_TAGS && at_conn_is_watched((struct at_conn *)word)))
 		return;
 	int saved = errno;
 	at_thread_enter();
 	at_conn_watch(fd);
 	at_boot_leave(saved);
+}
+
+void at_shore_watched(int fd, bool anew)
+{
+	watch(fd);
+	if (anew && at_fdmap_is_events(at_fdmap_get(fd)))
+		at_causality_spoke();
 }
 
 void at_shore_wait(bool waits)
@@ -68,7 +75,7 @@ void at_shore_waited_poll(const struct pollfd *fds, nfds_t count, bool waits)
 	bool several = conclude(&v, waits);
 	for (nfds_t i = 0; several && i < count; i++)
 		if (fds[i].fd >= 0)
-			at_shore_watched(fds[i].fd);
+			watch(fds[i].fd);
 }
 
 void at_shore_waited_in_vain(const struct pollfd *fds, nfds_t count)
@@ -104,7 +111,7 @@ void at_shore_wait_select(int count, const fd_set *reads, const fd_set *writes, 
 	bool several = conclude(&v, waits);
 	for (int fd = 0; several && reads && fd < count; fd++)
 		if (FD_ISSET(fd, reads))
-			at_shore_watched(fd);
+			watch(fd);
 }
 
 /* What a new thread starts with; pool memory, freed by the thread. */

@@ -169,6 +169,8 @@ void at_talk_out(struct at_conn *c, int fd, const char *bytes, size_t n)
 	if (c->role == AT_CONN_UNDECIDED)
 		c->role = AT_CONN_CLIENT;
 	t->protocol->out(t, bytes, n);
+	if (c->over && at_conn_is_watched(c))
+		at_causality_spoke();
 }
 
 void at_talk_eof(struct at_conn *c, int fd)

@@ -26,7 +26,7 @@ int AT_HOOK(epoll_ctl)(int set, int op, int fd, struct epoll_event *event)
 {
 	int rc = at_libc.epoll_ctl(set, op, fd, event);
 	if (rc == 0 && op != EPOLL_CTL_DEL && !at_thread_pass())
-		at_shore_watched(fd);
+		at_shore_watched(fd, op == EPOLL_CTL_ADD);
 	return rc;
 }
 

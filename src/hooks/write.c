@@ -20,7 +20,7 @@ static bool may_leave(int fd, int flags)
 
 ssize_t AT_HOOK(write)(int fd, const void *buf, size_t n)
 {
-	if (at_shore_pass(fd))
+	if (at_shore_pass_out(fd))
 		return at_libc.write(fd, buf, n);
 	if (at_shore_hidden(fd))
 		return -1;
@@ -33,7 +33,7 @@ ssize_t AT_HOOK(write)(int fd, const void *buf, size_t n)
 
 ssize_t AT_HOOK(writev)(int fd, const struct iovec *iov, int count)
 {
-	if (at_shore_pass(fd) || count <= 0)
+	if (at_shore_pass_out(fd) || count <= 0)
 		return at_libc.writev(fd, iov, count);
 	if (at_shore_hidden(fd))
 		return -1;
@@ -46,7 +46,7 @@ ssize_t AT_HOOK(writev)(int fd, const struct iovec *iov, int count)
 
 ssize_t AT_HOOK(send)(int fd, const void *buf, size_t n, int flags)
 {
-	if (at_shore_pass(fd))
+	if (at_shore_pass_out(fd))
 		return at_libc.send(fd, buf, n, flags);
 	if (at_shore_hidden(fd) || !may_leave(fd, flags))
 		return -1;
@@ -64,7 +64,7 @@ ssize_t AT_HOOK(sendto)(int fd, const void *buf, size_t n, int flags, const stru
 			socklen_t len)
 {
 	/* An address longer than any is an error here, and cut by sendmsg. */
-	if (at_shore_pass(fd) || (addr && len > sizeof(struct sockaddr_storage)))
+	if (at_shore_pass_out(fd) || (addr && len > sizeof(struct sockaddr_storage)))
 		return at_libc.sendto(fd, buf, n, flags, addr, len);
 	if (at_shore_hidden(fd) || !may_leave(fd, flags))
 		return -1;
@@ -81,7 +81,7 @@ ssize_t AT_HOOK(sendto)(int fd, const void *buf, size_t n, int flags, const stru
 
 ssize_t AT_HOOK(sendmsg)(int fd, const struct msghdr *msg, int flags)
 {
-	if (at_shore_pass(fd))
+	if (at_shore_pass_out(fd))
 		return at_libc.sendmsg(fd, msg, flags);
 	if (at_shore_hidden(fd) || !may_leave(fd, flags))
 		return -1;
@@ -115,7 +115,7 @@ static int send_one(int fd, struct mmsghdr *m, int flags, bool *ret_whole)
 int AT_HOOK(sendmmsg)(int fd, struct mmsghdr *msgs, unsigned count, int flags)
 {
 	int saved = errno;
-	if (at_shore_pass(fd) || count == 0)
+	if (at_shore_pass_out(fd) || count == 0)
 		return at_libc.sendmmsg(fd, msgs, count, flags);
 	if (at_shore_hidden(fd) || !may_leave(fd, flags))
 		return -1;
@@ -136,7 +136,7 @@ int AT_HOOK(sendmmsg)(int fd, struct mmsghdr *msgs, unsigned count, int flags)
 
 ssize_t AT_HOOK(sendfile)(int out, int in, off_t *offset, size_t n)
 {
-	if (at_shore_pass(out))
+	if (at_shore_pass_out(out))
 		return at_libc.sendfile(out, in, offset, n);
 	if (at_shore_hidden(out) || !at_shore_flush_own(out))
 		return -1;
@@ -147,7 +147,7 @@ ssize_t AT_HOOK(sendfile)(int out, int in, off_t *offset, size_t n)
 
 ssize_t AT_HOOK(sendfile64)(int out, int in, off_t *offset, size_t n)
 {
-	if (at_shore_pass(out))
+	if (at_shore_pass_out(out))
 		return at_libc.sendfile64(out, in, offset, n);
 	if (at_shore_hidden(out) || !at_shore_flush_own(out))
 		return -1;
@@ -160,7 +160,7 @@ ssize_t AT_HOOK(splice)(int in, off_t *in_offset, int out, off_t *out_offset, si
 			unsigned flags)
 {
 	bool pass_in = at_shore_pass_event(in);
-	bool pass_out = at_shore_pass(out);
+	bool pass_out = at_shore_pass_out(out);
 	if (pass_in && pass_out)
 		return at_libc.splice(in, in_offset, out, out_offset, n, flags);
 	if (at_shore_hidden(in) || at_shore_hidden(out) || (!pass_out && !at_shore_flush_own(out)))

@@ -207,7 +207,7 @@ static void what_is_watched_is_so_until_it_is_closed(void **state)
 	assert_true(at_conn_is_watched(c));
 	c->over = true;
 	at_conn_leave(c, ends[0]);
-	assert_int_equal(at_fdmap_get(ends[0]), AT_FD_EVENTS);
+	assert_int_equal(at_fdmap_get(ends[0]), AT_FD_EVENTS | AT_FD_SPEAKS);
 	at_fdmap_swap(ends[0], AT_FD_UNKNOWN);
 	at_conn_watch(ends[0]);
 	c = at_conn_lock_known(ends[0]);

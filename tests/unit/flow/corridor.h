@@ -189,6 +189,8 @@ static inline ssize_t hook_read(int fd, char *buf, size_t room)
 {
 	struct iovec iov = {buf, room};
 	ssize_t rc = read(fd, buf, room);
+	if (at_shore_pass_event(fd))
+		return rc;
 	at_shore_read(fd, &iov, 1, rc);
 	return rc;
 }
@@ -196,6 +198,8 @@ static inline ssize_t hook_read(int fd, char *buf, size_t room)
 static inline ssize_t hook_write(int fd, const char *data, size_t n)
 {
 	struct iovec iov = {(void *)data, n};
+	if (at_shore_pass_out(fd))
+		return write(fd, data, n);
 	struct at_edits *edits = at_shore_plan(fd, &iov);
 	ssize_t rc = edits ? at_shore_send(fd, &iov, 1, NULL, 0, edits) : write(fd, data, n);
 	at_shore_wrote(fd, &iov, 1, rc);

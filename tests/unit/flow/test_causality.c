@@ -9,7 +9,7 @@
  *
  * Digits are descriptors that speak no HTTP. 1 and 2: a pipe, 3: a connection made here, 4: one
  * accepted here, for all of which a loop waits; 5: a connection made here that is read when its
- * answer is needed; 6: a pipe.
+ * answer is needed; 6: a pipe; 7: one accepted here on which somebody begins to speak TLS.
  *
  *   1< something comes and is read   1. a look whether anything has come   1- it is closed
  *   3> something is written
@@ -74,13 +74,13 @@ static void open_strange(int digit)
 		assert_int_equal(pipe2(ends, O_NONBLOCK), 0);
 		line[digit].fd = ends[0];
 		line[digit].peer = ends[1];
-	} else if (digit == '4') {
+	} else if (digit == '4' || digit == '7') {
 		line[digit].fd = served(&line[digit].peer);
 	} else {
 		line[digit].fd = called(&line[digit].peer);
 	}
-	if (digit < '5')
-		at_shore_watched(line[digit].fd);
+	if (strchr("12347", digit))
+		at_shore_watched(line[digit].fd, true);
 }
 
 static void look_in_vain(int fd)
@@ -102,7 +102,7 @@ static void perform_strange(int digit, int op)
 	if (op == '>')
 		goes(line[digit].fd, "\1\2\3\4");
 	else if (op == '<')
-		comes(line[digit].peer, line[digit].fd, "\5\6\7\10");
+		comes(line[digit].peer, line[digit].fd, digit == '7' ? "\26\3\1\1" : "\5\6\7");
 	else if (op == '.')
 		look_in_vain(line[digit].fd);
 	if (op != '-')
@@ -240,11 +240,18 @@ static void every_script(void **state)
 		{"W A? 1< a? a! A!", "a1=-/none"},
 		{"W A? a? 3> W A! B? b? 3< c? c! b! B!", "a1=A1/loop b1=B1/loop c1=-/none"},
 		{"W A? a? 4< b? b! A? 4< c? c! a! A! A!", "b1=-/none c1=-/none"},
+		{"W A? a? 7< b? b! a! A!", "a1=A1/loop b1=-/none"},
 		{"W A? a? 1< a! b? b! A!", "a1=A1/loop b1=A1/loop"},
 		{"W A? a? 1< B? b? a! b! A! B!", "b1=B1/loop"},
-		{"W A? 1< B? b? b! A! B!", "b1=-/none"},
-		{"W A? 1< W 2< B? b? b! A! B!", "b1=B1/loop"},
+		{"W 1+ A? 1< B? b? b! A! B!", "b1=-/none"},
+		{"W 1+ A? 1< W 2< B? b? b! A! B!", "b1=B1/loop"},
 		{"A+ B+ 6+ P A? a? 6< b? b! a! A!", "a1=A1/loop b1=-/none"},
+		/* What it does for a request that makes no call yet shows that it works in order.
+		 */
+		{"W A? 3> B? b? b! A! B!", "b1=B1/loop"},
+		{"W A? 3> B? 3> C? c? c! A! B! C!", "c1=C1/loop"},
+		{"W A? 1+ B? b? b! A! B!", "b1=B1/loop"},
+		{"5+ W A? 5> B? b? b! A! B!", "b1=-/none"},
 		/* Looked for in vain, asked for by the request itself, or no loop's at all. */
 		{"W A? 1. 3. a? a! A!", "a1=A1/loop"},
 		{"W A? 5> 5< a? a! A!", "a1=A1/loop"},
@@ -670,7 +677,7 @@ static int dialled(const struct sockaddr_in *to)
 {
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
 	at_shore_socket(fd, AF_INET, SOCK_STREAM);
-	at_shore_watched(fd);
+	at_shore_watched(fd, true);
 	uint64_t began = at_shore_now();
 	int rc = connect(fd, (const struct sockaddr *)to, sizeof(*to));
 	at_shore_connected(fd, (const struct sockaddr *)to, sizeof(*to), rc, errno, began);
