@@ -18,6 +18,7 @@
 #include "base/thread.h"
 #include "config/select.h"
 #include "export/export.h"
+#include "flow/causality.h"
 #include "flow/defer.h"
 #include "flow/exchange.h"
 #include "flow/roster.h"
@@ -36,6 +37,7 @@ static uint32_t confined; /* the program filters its system calls: we make none 
 static void before_fork(void)
 {
 	at_exchange_before_fork();
+	at_exchange_pass(at_causality_reads()); /* the child has its connection */
 	if (!__atomic_load_n(&confined, __ATOMIC_ACQUIRE))
 		at_export_fork_prepare();
 }

@@ -258,6 +258,11 @@ struct at_ref at_causality_current(enum at_rule *ret_rule)
 	return worker.current;
 }
 
+struct at_ref at_causality_reads(void)
+{
+	return is_inherited() ? (struct at_ref){0} : worker.current;
+}
+
 struct at_ref at_causality_lends(void)
 {
 	enum at_rule rule;

@@ -76,6 +76,9 @@ bool at_causality_loops(void);
 /* The request the thread is working on, or none. */
 struct at_ref at_causality_current(enum at_rule *ret_rule);
 
+/* The request that this thread has read itself and works on, or none. */
+struct at_ref at_causality_reads(void);
+
 /* For whom a connection is that this thread takes out of a pool now: the request it works on. None
  * in a thread that multiplexes, which looks at connections for others too. */
 struct at_ref at_causality_lends(void);

@@ -53,6 +53,22 @@ bool at_exchange_valid(struct at_ref r)
 	return r.exchange && is_open(r.exchange, r.generation);
 }
 
+void at_exchange_pass(struct at_ref r)
+{
+	if (at_exchange_valid(r))
+		__atomic_store_n(&r.exchange->passed, r.generation, __ATOMIC_RELAXED);
+}
+
+void at_exchange_keep(struct at_exchange *x)
+{
+	__atomic_store_n(&x->passed, 0, __ATOMIC_RELAXED);
+}
+
+bool at_exchange_is_passed(const struct at_exchange *x)
+{
+	return __atomic_load_n(&x->passed, __ATOMIC_RELAXED) == x->generation;
+}
+
 uint64_t at_exchange_token(struct at_ref r)
 {
 	return r.exchange ? (uint64_t)at_slab_handle(r.exchange) << 32 | r.generation : 0;
@@ -459,7 +475,8 @@ void at_exchange_close_all(const char *error_type)
 			continue;
 		/* What somebody left half done is left as it is. */
 		if (got == AT_LOCK_OK && (x->generation & 1) && x->talk && c->talk == x->talk)
-			at_exchange_close(x, x->answering ? NULL : error_type);
+			at_exchange_close(x, x->answering || at_exchange_is_passed(x) ? NULL
+										      : error_type);
 		at_unlock(&c->lock);
 	}
 }

@@ -46,6 +46,8 @@ struct at_ref {
 struct at_exchange {
 	uint64_t slab;            /* the slab's own while free */
 	uint32_t generation;      /* odd while open (atomic) */
+	uint32_t passed;          /* the generation in which its connection was given to others,
+				   * who may answer; 0: never (atomic) */
 	uint32_t fork_generation; /* process it was opened in; a child never reports it */
 	struct at_talk *talk;     /* conversation it belongs to */
 	struct at_exchange *next; /* the next younger one of the same talk */
@@ -128,6 +130,14 @@ void at_exchange_forget(struct at_exchange *call);
 
 /* Before a fork: the child may tell others the identity of what is open. */
 void at_exchange_before_fork(void);
+
+/* Others have its connection too now, and may answer in its place: that it ends here without an
+ * answer is no failure. Any thread. */
+void at_exchange_pass(struct at_ref r);
+/* An answer, or a part of it, goes out or comes in here: it is not so. Lock held, as for the next
+ * one. */
+void at_exchange_keep(struct at_exchange *x);
+bool at_exchange_is_passed(const struct at_exchange *x);
 
 /* Makes room for `bytes` of attributes at once. Lock held. */
 void at_exchange_room(struct at_exchange *x, size_t bytes);

@@ -114,8 +114,9 @@ void at_shore_stdio(int fd);
 void at_shore_read(int fd, const struct iovec *iov, size_t count, ssize_t rc);
 /* n bytes came in whose content nobody has (splice). */
 void at_shore_read_unseen(int fd, ssize_t rc);
-/* Descriptors that came with a message. */
+/* Descriptors that came with a message, and that went with one. The kernel has read it. */
 void at_shore_received(const struct msghdr *msg);
+void at_shore_sent(const struct msghdr *msg);
 /* Before a write-side call: the changes to make, or NULL to write as it is. Memory of the program
  * that cannot be read is left for the call itself to complain of. _plan: the piece is the hook's
  * own; _vector: the pieces are the program's; _message: the message is the program's, too. */

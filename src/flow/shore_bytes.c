@@ -126,7 +126,8 @@ void at_shore_read_unseen(int fd, ssize_t rc)
 	at_boot_leave(saved);
 }
 
-void at_shore_received(const struct msghdr *msg)
+/* Each descriptor that is in a message. */
+static void each_right(const struct msghdr *msg, void (*tell)(int fd))
 {
 	if (!msg->msg_control || msg->msg_controllen < sizeof(struct cmsghdr))
 		return;
@@ -138,9 +139,31 @@ void at_shore_received(const struct msghdr *msg)
 		for (size_t i = 0; i < n; i++) {
 			int fd;
 			memcpy(&fd, data + i * sizeof(int), sizeof(int));
-			at_shore_born(fd);
+			tell(fd);
 		}
 	}
+}
+
+void at_shore_received(const struct msghdr *msg)
+{
+	each_right(msg, at_shore_born);
+}
+
+static void passed(int fd)
+{
+	int saved = errno;
+	at_thread_enter();
+	struct at_conn *c = at_conn_lock_known(fd);
+	if (c) {
+		at_talk_passed(c);
+		at_conn_leave(c, fd);
+	}
+	at_boot_leave(saved);
+}
+
+void at_shore_sent(const struct msghdr *msg)
+{
+	each_right(msg, passed);
 }
 
 /* A server's answers are never changed: seen without the lock, since a role once known stays. */

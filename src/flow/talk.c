@@ -76,6 +76,8 @@ void at_talk_remove(struct at_talk *t, struct at_exchange *x)
 /* Why an exchange that nobody will finish ended; NULL: no failure. */
 static const char *abandoned(const struct at_conn *c, const struct at_exchange *x)
 {
+	if (at_exchange_is_passed(x))
+		return NULL;
 	if (c->error)
 		return at_client_error_name(c->error);
 	if (x->kind == AT_SPAN_SERVER)
@@ -167,7 +169,7 @@ void at_talk_out(struct at_conn *c, int fd, const char *bytes, size_t n)
 	c->in_vain = false;
 	c->connecting = false;
 	if (c->role == AT_CONN_UNDECIDED)
-		c->role = AT_CONN_CLIENT;
+		c->role = t->protocol->answers(bytes, n) ? AT_CONN_SERVER : AT_CONN_CLIENT;
 	t->protocol->out(t, bytes, n);
 	if (c->over && at_conn_is_watched(c))
 		at_causality_spoke();
@@ -217,6 +219,13 @@ void at_talk_broken(struct at_conn *c, int fd, const char *why)
 	at_talk_over(c);
 }
 
+void at_talk_passed(struct at_conn *c)
+{
+	const struct at_talk *t = c->talk;
+	for (struct at_exchange *x = t ? t->first : NULL; x; x = x->next)
+		at_exchange_pass(at_exchange_ref(x));
+}
+
 void at_talk_probed(struct at_conn *c)
 {
 	const struct at_talk *t = c->talk;
@@ -257,7 +266,7 @@ void at_talk_gone(struct at_conn *c, int fd)
 	t->fd = fd;
 	if (c->role == AT_CONN_SERVER)
 		t->protocol->response_over(t);
-	if (c->role == AT_CONN_SERVER && t->first)
+	if (c->role == AT_CONN_SERVER && t->first && !at_exchange_is_passed(t->first))
 		c->eof = c->eof || has_hung_up(fd);
 	if (c->role == AT_CONN_CLIENT && t->first)
 		at_causality_resume(t->first);

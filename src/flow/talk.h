@@ -30,6 +30,8 @@ struct at_protocol {
 	 */
 	void (*in)(struct at_talk *t, const char *bytes, size_t n);
 	void (*out)(struct at_talk *t, const char *bytes, size_t n);
+	/* Whether the first bytes of a stream are an answer. Bytes NULL: nobody knows them. */
+	bool (*answers)(const char *bytes, size_t n);
 	/* The stream of answers has ended. */
 	void (*response_over)(struct at_talk *t);
 	/* How many of the bytes a client writes next are body, at whose content nobody looks. */
@@ -47,6 +49,7 @@ extern const struct at_protocol at_protocol_http1;
 struct at_talk_http1 {
 	struct at_http1 request;  /* engine of the requests' direction */
 	struct at_http1 response; /* engine of the responses' direction */
+	bool strange;             /* an answer goes out to a request that others have read */
 };
 
 struct at_talk {
@@ -93,6 +96,9 @@ void at_talk_half_closed(struct at_conn *c, int fd);
 /* The connection is about to be closed (fd is still open): unfinished exchanges are reported with
  * what is known, the talk is gone. */
 void at_talk_gone(struct at_conn *c, int fd);
+
+/* A copy of the descriptor goes to somebody else (SCM_RIGHTS), who may answer what is open. */
+void at_talk_passed(struct at_conn *c);
 
 /* Ends the observation: memory is given back, c->over is set (at_conn_leave does the rest). */
 void at_talk_over(struct at_conn *c);

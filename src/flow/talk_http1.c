@@ -205,11 +205,18 @@ static void in(struct at_talk *t, const char *bytes, size_t n)
 	if (c->role == AT_CONN_CLIENT) {
 		if (!at_bridge_reads())
 			at_bridge_event_over();
-		if (t->first)
+		if (t->first) {
 			at_causality_resume(t->first);
-		else
+			at_exchange_keep(t->first);
+		} else {
 			at_causality_strange(c);
+		}
 		feed(t, &t->http1.response, &responses, bytes, n);
+		return;
+	}
+	if (t->http1.strange) { /* pipelined, or the answer had no body where it announced one */
+		at_count(conns_lost_sync, 1);
+		at_talk_over(c);
 		return;
 	}
 	feed(t, &t->http1.request, &server_requests, bytes, n);
@@ -223,6 +230,25 @@ static void in(struct at_talk *t, const char *bytes, size_t n)
 	}
 }
 
+static bool answers(const char *bytes, size_t n)
+{
+	static const struct at_str version = {"HTTP/1.", 7};
+	return bytes && at_str_eq(at_str_head(at_str(bytes, n), version.n), version);
+}
+
+/* The request was read by others, who have passed the connection on and have its span. What it was
+ * cannot be known; what comes after it is ours. */
+static void take_over(struct at_talk *t)
+{
+	struct at_exchange *x = at_exchange_open(t, AT_SPAN_SERVER);
+	if (!x)
+		return;
+	x->silent = true;
+	x->asked = true;
+	at_exchange_name(x);
+	t->http1.strange = true;
+}
+
 static void out(struct at_talk *t, const char *bytes, size_t n)
 {
 	struct at_conn *c = t->conn;
@@ -232,9 +258,19 @@ static void out(struct at_talk *t, const char *bytes, size_t n)
 			count_http1(t);
 		return;
 	}
+	if (!t->first && !t->counted && answers(bytes, n))
+		take_over(t);
+	if (t->http1.strange) {
+		feed(t, &t->http1.response, &responses, bytes, n);
+		if (c->talk)
+			t->http1.strange = t->first != NULL;
+		return;
+	}
 	struct at_exchange *answered = t->first;
 	if (answered && !answered->answering)
 		at_causality_answer(answered);
+	if (answered)
+		at_exchange_keep(answered);
 	at_causality_touch(answered);
 	feed(t, &t->http1.response, &responses, bytes, n);
 	if (answered && c->talk && t->first != answered)
@@ -259,6 +295,7 @@ const struct at_protocol at_protocol_http1 = {
 	.init = init,
 	.in = in,
 	.out = out,
+	.answers = answers,
 	.response_over = response_over,
 	.unread = at_inject_http1_unread,
 	.look = at_inject_http1_look,

@@ -79,10 +79,18 @@ ssize_t AT_HOOK(sendto)(int fd, const void *buf, size_t n, int flags, const stru
 	return rc;
 }
 
+/* A socket may be of no interest for its bytes, but descriptors may go with any message. */
+static ssize_t sent(const struct msghdr *msg, ssize_t rc)
+{
+	if (rc >= 0 && !at_thread_pass())
+		at_shore_sent(msg);
+	return rc;
+}
+
 ssize_t AT_HOOK(sendmsg)(int fd, const struct msghdr *msg, int flags)
 {
 	if (at_shore_pass_out(fd))
-		return at_libc.sendmsg(fd, msg, flags);
+		return sent(msg, at_libc.sendmsg(fd, msg, flags));
 	if (at_shore_hidden(fd) || !may_leave(fd, flags))
 		return -1;
 	if (flags & MSG_OOB)
@@ -91,7 +99,7 @@ ssize_t AT_HOOK(sendmsg)(int fd, const struct msghdr *msg, int flags)
 	ssize_t rc = edits ? at_shore_send(fd, msg->msg_iov, msg->msg_iovlen, msg, flags, edits)
 			   : at_libc.sendmsg(fd, msg, flags);
 	at_shore_wrote_message(fd, msg, rc);
-	return rc;
+	return sent(msg, rc);
 }
 
 /* One message; *ret_whole tells whether all of it went. */
@@ -102,7 +110,7 @@ static int send_one(int fd, struct mmsghdr *m, int flags, bool *ret_whole)
 	ssize_t n = edits ? at_shore_send(fd, msg->msg_iov, msg->msg_iovlen, msg, flags, edits)
 			  : at_libc.sendmsg(fd, msg, flags);
 	at_shore_wrote_message(fd, msg, n);
-	if (n < 0 || !at_shore_tell(m, (unsigned)n))
+	if (sent(msg, n) < 0 || !at_shore_tell(m, (unsigned)n))
 		return -1;
 	size_t total = 0;
 	for (size_t i = 0; i < msg->msg_iovlen; i++)
@@ -115,8 +123,12 @@ static int send_one(int fd, struct mmsghdr *m, int flags, bool *ret_whole)
 int AT_HOOK(sendmmsg)(int fd, struct mmsghdr *msgs, unsigned count, int flags)
 {
 	int saved = errno;
-	if (at_shore_pass_out(fd) || count == 0)
-		return at_libc.sendmmsg(fd, msgs, count, flags);
+	if (at_shore_pass_out(fd) || count == 0) {
+		int rc = at_libc.sendmmsg(fd, msgs, count, flags);
+		for (int i = 0; i < rc; i++)
+			sent(&msgs[i].msg_hdr, 0);
+		return rc;
+	}
 	if (at_shore_hidden(fd) || !may_leave(fd, flags))
 		return -1;
 	if (flags & MSG_OOB)

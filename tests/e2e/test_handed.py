@@ -79,7 +79,7 @@ def test_what_is_held_is_delivered_at_the_end(rig, server, peer):
 # --- connections that one accepts and another serves ---
 
 
-@pytest.mark.parametrize("how", ["threads", "requests", "processes"])
+@pytest.mark.parametrize("how", ["threads", "requests", "processes", "peeked"])
 def test_connections_change_hands(rig, peer, how):
     """The thread or process that reads a request has it, whoever accepted the connection."""
     server = rig.start([PASSED, peer.port, how], "passed")
@@ -92,4 +92,39 @@ def test_connections_change_hands(rig, peer, how):
     assert {(s.code, s.error) for s in spans} == {(200, None)}
     servers = [s for s in spans if s.kind == "server"]
     assert all(s["client.address"] == "127.0.0.1" for s in servers)
-    assert (len({s.pid for s in servers}) > 1) == (how == "processes")
+    assert (len({s.pid for s in servers}) > 1) == (how in ("processes", "peeked"))
+
+
+@pytest.mark.parametrize("how", ["read", "inside", "copied", "forked"])
+def test_requests_change_hands(rig, peer, how):
+    """The first request of each connection is read by the one and answered by the other: a span of the one who read
+    it, and no failure. Those that follow are the other's."""
+    server = rig.start([PASSED, peer.port, how], "passed")
+    port = int(server.find(r"listening on (\d+)")[1])
+    take = rig.fresh()
+    hammer(port, "/slow/%s", 4, 8)
+    spans = take(64, settle=0.5)
+    servers = [s for s in spans if s.kind == "server"]
+    assert sorted(s["url.path"] for s in servers) == sorted(f"/slow/c{c}r{r}" for c in range(4) for r in range(8))
+    assert {(s.error, s.status) for s in spans} == {(None, "unset")}
+    first = [s for s in servers if s["url.path"].endswith("r0")]
+    later = [s for s in servers if s not in first]
+    assert {s.code for s in first} == {200 if how == "copied" else None}
+    assert {s.code for s in later} == {200}
+    assert {s.pid for s in first} == {server.pid}
+    right, wrong, none = accuracy(spans)
+    assert wrong == 0 and right >= 28 and right + none == 32
+    if how == "forked":  # the child goes on with what its parent read
+        assert right == 32
+        assert all(s.pid != server.pid for s in later)
+
+
+def test_an_answer_that_breaks_off_is_a_failure(rig, peer):
+    """Also when others have had the connection meanwhile: who began to answer is the one who answers."""
+    server = rig.start([PASSED, peer.port, "kept"], "passed")
+    port = int(server.find(r"listening on (\d+)")[1])
+    take = rig.fresh()
+    with Wire(port) as wire:
+        wire.send(b"GET /kept HTTP/1.1\r\nHost: h\r\n\r\n")
+        span = only(take(1), kind="server")
+    assert (span.code, span.error, span.status) == (200, "connection_closed", "error")
