@@ -10,7 +10,8 @@
  *   - a call is held only when the thread has left its last request (see at_defer_left),
  *   - and the rule must fit before it is believed: so many decisions in a row in which the request
  *     was open before the first call; one that does not fit (a stray) takes all belief away and
- *     doubles what is asked for.
+ *     doubles what is asked for. Until it is, nothing is held: the rule is tried on calls that are
+ *     told as roots at once.
  */
 #include "flow/defer.h"
 
@@ -40,6 +41,9 @@ struct hand {
 	uint32_t serial;         /* this thread, 0: none yet */
 	uint32_t count;          /* calls held */
 	bool staying;            /* it has answered, and not left that request's connection */
+	uint64_t tried;          /* when the first call began that was not held, since the rule is
+				  * not believed yet: monotonic ns, 0: none */
+	uint64_t trial_ends;     /* until when its thread's answer says something, likewise */
 	struct at_context first; /* of the first call held */
 	struct {
 		uint64_t ticket;
@@ -91,13 +95,29 @@ static struct place *find_free(void)
 	return NULL;
 }
 
+/* The rule is tried on the call, which is told at once: as long as it is not believed, a root is
+ * all that can come of it. */
+static void try_rule(const struct at_exchange *call)
+{
+	if (hand.tried)
+		return;
+	hand.tried = call->start;
+	hand.trial_ends = at_clock_now() + AT_DEFER_NS;
+}
+
 bool at_defer_hold(struct at_exchange *call, const char *error_type)
 {
-	if (call->caller != hand.serial || hand.count == AT_DEFER_MINE)
+	if (call->caller != hand.serial)
 		return false;
-	struct place *p = find_free();
-	if (!p)
+	if (!is_believed()) {
+		try_rule(call);
 		return false;
+	}
+	struct place *p = hand.count < AT_DEFER_MINE ? find_free() : NULL;
+	if (!p) {
+		at_count(calls_unheld, 1);
+		return false;
+	}
 	at_exchange_finish(call, error_type);
 	uint64_t until = call->end + AT_DEFER_NS;
 	__atomic_store_n(&p->call, call, __ATOMIC_RELAXED);
@@ -139,23 +159,35 @@ void at_defer_drop(void)
 	for (uint32_t i = 0; (call = take_next(&i));)
 		at_exchange_deliver(call);
 	hand.count = 0;
+	hand.tried = 0;
 }
 
 /* Whether x was there when the first of the calls was made: only then can all be its. */
-static bool was_open(const struct at_exchange *x, const struct at_exchange *call)
+static bool was_open(const struct at_exchange *x, uint64_t first)
 {
-	return x->named && !x->torn && x->start < call->start;
+	return x->named && !x->torn && x->start < first;
+}
+
+/* When the first call began of which the thread's answer may tell, 0: there is none. */
+static uint64_t first_of(const struct at_exchange *held)
+{
+	uint64_t tried = hand.tried;
+	hand.tried = 0;
+	if (tried && at_clock_now() < hand.trial_ends)
+		return tried;
+	return held ? held->start : 0;
 }
 
 void at_defer_decide(struct at_exchange *x)
 {
 	uint32_t i = 0;
 	struct at_exchange *call = hand.count ? take_next(&i) : NULL;
-	bool fit = call && was_open(x, call);
+	uint64_t first = first_of(call);
+	bool fit = first && was_open(x, first);
 	bool believed = fit && is_believed();
-	if (call && fit)
+	if (fit)
 		__atomic_add_fetch(&fits, 1, __ATOMIC_RELAXED);
-	else if (call)
+	else if (first)
 		at_defer_stray();
 	for (; call; call = take_next(&i)) {
 		if (believed)
@@ -214,4 +246,5 @@ void at_defer_after_fork(void)
 	}
 	fits = strays = 0;
 	hand.count = 0;
+	hand.tried = 0;
 }

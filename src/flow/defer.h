@@ -26,8 +26,8 @@ void at_defer_start(void);
  * while requests are open. The call's connection is locked. */
 void at_defer_begin(struct at_exchange *call);
 
-/* A call of this thread has finished: true when it is held, and then it is this file's. Its
- * connection is locked. */
+/* A call of this thread has finished: true when it is held, and then it is this file's. False when
+ * the rule is not believed, or there is no room (calls_unheld). Its connection is locked. */
 bool at_defer_hold(struct at_exchange *call, const char *error_type);
 
 /* The thread begins to answer x, whose connection is locked. */

@@ -1,13 +1,18 @@
 """Requests that one thread reads and another works on: whose a call was shows when its thread answers."""
 
+import json
+import signal
+import subprocess
 import threading
+import time
 
 import pytest
 
-from rig import BUILD, Wire, ask, only, until
+from rig import BUILD, Wire, ask, environment, only, until
 from test_programs_python import accuracy, answer, hammer
 
 HANDED = BUILD / "tests" / "programs" / "handed"
+AUTOTRACE = BUILD / "autotrace"
 PASSED = BUILD / "tests" / "programs" / "passed"
 TRACE, PARENT = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
 
@@ -65,15 +70,61 @@ def test_calls_after_the_answer_are_nobody_s(rig, server):
 
 def test_what_is_held_is_delivered_at_the_end(rig, server, peer):
     """Calls whose workers are not at their answers yet."""
-    take = rig.fresh()
-    waiting = [Wire(server.port) for _ in range(2)]
+    hammer(server.port, "/1/slow/%s", 8, 8)
+    take = rig.fresh(after=0.5)
+    waiting, before = [Wire(server.port) for _ in range(2)], len(peer.heads)
     for n, wire in enumerate(waiting):
         wire.send(f"GET /2/slow/{n} HTTP/1.1\r\nHost: h\r\n\r\n".encode())
-    until(lambda: len(peer.heads) == 4, what="second calls")
+    until(lambda: len(peer.heads) == before + 4, what="second calls")
     assert ask(server.port, "/exit").status == 200
     spans = take(7)
     assert len([s for s in spans if s.kind == "client" and s.code == 200]) >= 2
     assert all(s.parent is None for s in spans)
+
+
+def counted(server, name):
+    done = subprocess.run([AUTOTRACE, "status", "--json", str(server.pid)], capture_output=True, check=True, timeout=20)
+    return json.loads(done.stdout)["counters"][name]
+
+
+def test_what_finds_no_place_is_counted(rig, server):
+    """A thread's ninth call is a root."""
+    hammer(server.port, "/1/slow/%s", 8, 8)
+    take = rig.fresh(after=0.5)
+    assert ask(server.port, "/11/one").status == 200
+    spans = take(12)
+    assert counted(server, "calls_unheld") == 3
+    assert sorted(s.rule or "" for s in spans if s.kind == "client") == ["deferred"] * 8 + ["none"] * 3
+
+
+@pytest.mark.parametrize("when", ["held", "let go"])
+def test_killed_with_a_call_held(rig, peer, when):
+    """It counts as finished when it is let go, two seconds at most after its end; from then on the spool has it."""
+    spool = rig.directory / "spool"
+    began = threading.Event()
+
+    def stay(connection, head, body):
+        if "stay" in head.split()[1].decode() and began.is_set():
+            time.sleep(20)
+        began.set()
+        return answer(connection, head, body)
+
+    slow = rig.peer(stay)
+    server = rig.start([HANDED, slow.port, 4], "handed", env={"AUTOTRACE_SPOOL_DIR": spool})
+    port = int(server.find(r"listening on (\d+)")[1])
+    hammer(port, "/1/slow/%s", 8, 8)
+    take = rig.fresh(after=0.5)
+    began.clear()
+    with Wire(port) as wire:
+        wire.send(b"GET /2/stay HTTP/1.1\r\nHost: h\r\n\r\n")
+        until(lambda: sum(b"/stay" in head for head in slow.heads) == 2, what="the second call")
+        if when == "let go":
+            time.sleep(2.5)
+        server.stop(signal.SIGKILL)
+    env = environment(OTEL_EXPORTER_OTLP_ENDPOINT=rig.collector.endpoint)
+    subprocess.run([AUTOTRACE, "flush", spool], env=env, check=True, capture_output=True, timeout=30)
+    spans = take(0 if when == "held" else 1)
+    assert all((s.kind, s.parent, s.rule) == ("client", None, "none") for s in spans)
 
 
 # --- connections that one accepts and another serves ---
