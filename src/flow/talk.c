@@ -169,7 +169,8 @@ void at_talk_out(struct at_conn *c, int fd, const char *bytes, size_t n)
 	c->in_vain = false;
 	c->connecting = false;
 	if (c->role == AT_CONN_UNDECIDED)
-		c->role = t->protocol->answers(bytes, n) ? AT_CONN_SERVER : AT_CONN_CLIENT;
+		c->role = t->protocol->answers && t->protocol->answers(bytes, n) ? AT_CONN_SERVER
+										 : AT_CONN_CLIENT;
 	t->protocol->out(t, bytes, n);
 	if (c->over && at_conn_is_watched(c))
 		at_causality_spoke();

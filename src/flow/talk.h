@@ -30,7 +30,8 @@ struct at_protocol {
 	 */
 	void (*in)(struct at_talk *t, const char *bytes, size_t n);
 	void (*out)(struct at_talk *t, const char *bytes, size_t n);
-	/* Whether the first bytes of a stream are an answer. Bytes NULL: nobody knows them. */
+	/* Whether the first bytes of a stream are an answer. Bytes NULL: nobody knows them. The
+	 * function may be NULL: they never are. */
 	bool (*answers)(const char *bytes, size_t n);
 	/* The stream of answers has ended. */
 	void (*response_over)(struct at_talk *t);
