@@ -62,7 +62,7 @@ PROGRAMS   := $(if $(wildcard src/cli/main.c),$(BUILD)/autotrace) \
 	$(if $(wildcard src/view/main.c),$(BUILD)/autotrace-view)
 UNIT       := $(patsubst tests/unit/%.c,$(BUILD)/tests/unit/%,$(wildcard tests/unit/*/test_*.c))
 HELPERS    := $(patsubst tests/programs/%.c,$(BUILD)/tests/programs/%,$(wildcard tests/programs/*.c)) \
-	$(addprefix $(BUILD)/tests/,hooks/hooks hooks/deep.so hooks/python.so programs/held.so)
+	$(addprefix $(BUILD)/tests/,hooks/hooks hooks/deep.so hooks/python.so programs/held.so causality/front)
 HOOK_TESTS := $(patsubst tests/hooks/%.c,$(BUILD)/tests/hooks/%.o,$(wildcard tests/hooks/*.c))
 BENCHES    := $(patsubst tests/bench/%.c,$(BUILD)/tests/bench/%,$(wildcard tests/bench/*.c))
 FUZZERS    := $(patsubst tests/fuzz/%.c,$(BUILD)/tests/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))

@@ -1,13 +1,15 @@
 """Where others go wrong: scrapes that happen to fall into a request, kept connections that serve one request after the
 other, calls after the answer, streams that never end. No call gets a parent that it does not have."""
 
+import random
+import socketserver
 import threading
 import time
 
 import pytest
 
 import nginx
-from rig import APPS, PYTHON, Wire, ask, is_child, program, respond, until
+from rig import APPS, BUILD, PYTHON, Wire, ask, is_child, program, respond, until
 
 KINDS = {"threads": (PYTHON, "busy.py"), "asyncio": (PYTHON, "busy_loop.py"), "node": ("node", "busy.js")}
 NEVER, SOON, NOW = 100000, 1.5, 0  # seconds until the first scrape
@@ -160,3 +162,59 @@ def test_streams_through_a_proxy(rig):
         stream.to_end()
     found = pairs(rig.take(22))
     assert len(found) == 11 and all(is_child(call, served) for (served,), (call,) in found.values())
+
+
+class Database(socketserver.ThreadingTCPServer):
+    """Answers each line with another, after a while."""
+
+    daemon_threads = True
+
+    class RequestHandlerClass(socketserver.StreamRequestHandler):
+        def handle(self):
+            for _ in self.rfile:
+                time.sleep(random.uniform(0, 0.003))
+                self.wfile.write(b"row\n")
+
+    def __init__(self):
+        super().__init__(("127.0.0.1", 0), self.RequestHandlerClass)
+        threading.Thread(target=self.serve_forever, daemon=True).start()
+
+
+def test_a_loop_with_timers_and_a_database(rig):
+    """A C server of one thread around epoll: between its requests' events come those of timers, of which one calls for
+    nobody all the time, and a database's answers. Every link that is made is right."""
+
+    def answer(connection, head, body):
+        time.sleep(random.uniform(0, 0.003))
+        return respond(b"backend")
+
+    peer = rig.peer(answer)
+    with Database() as database:
+        env = {"BACKENDS": f"127.0.0.1:{peer.port}", "DATABASE": "127.0.0.1:%d" % database.server_address[1]}
+        started = rig.start([BUILD / "tests/causality/front"], "front", env={**env, "TICK": "0.0005"})
+        port = int(started.find(r"listening on (\d+)")[1])
+
+        def client(first, kinds, count):
+            with Wire(port) as wire:
+                for n in range(count):
+                    assert wire.ask(f"/{kinds[n % len(kinds)]}/{first + n}").status == 200
+
+        client(0, ("one", "seq", "fan"), 30)
+        crowd = [threading.Thread(target=client, args=(100 * n, ("db", "nap", "one", "seq"), 50)) for n in range(1, 9)]
+        for thread in crowd:
+            thread.start()
+        for thread in crowd:
+            thread.join()
+        until(lambda: sum(s.kind == "server" for s in rig.collector.all()) >= 430, what="430 requests")
+        time.sleep(0.3)
+        database.shutdown()
+    spans = rig.collector.all()
+    served = {path_of(s): s for s in spans if s.kind == "server"}
+    calls = [s for s in spans if s.kind == "client"]
+    linked = [s for s in calls if s.parent]
+    wrong = [s for s in linked if not is_child(s, served.get(path_of(s).rsplit("/", 1)[0], s))]
+    assert len(served) == 430 and sum(path_of(s).startswith("/tick/") for s in calls) > 100
+    assert wrong == []
+    alone = [s for s in linked if int(path_of(s).split("/")[2]) < 30]
+    assert len(alone) == 10 * (1 + 3 + 3), "one client alone"
+    assert len(linked) > len(alone)
