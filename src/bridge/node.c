@@ -18,6 +18,7 @@
 
 #include "base/log.h"
 #include "base/thread.h"
+#include "bridge/node_count.h"
 #include "bridge/node_js.h"
 #include "flow/boot.h"
 #include "flow/bridge.h"
@@ -30,40 +31,44 @@ typedef void *napi_info;
 typedef napi_value (*napi_callback)(napi_env env, napi_info info);
 
 /* Name in the program, member, return type, parameters. */
-#define FUNCTIONS(X)                                                                             \
-	X("_ZN2v87Isolate13TryGetCurrentEv", isolate, void *, (void))                            \
-	X("_ZN2v87Isolate9InContextEv", in_context, bool, (void *isolate))                       \
-	X("_ZN2v87Isolate16EnqueueMicrotaskEPFvPvES1_", later, void,                             \
-	  (void *isolate, void (*task)(void *), void *data))                                     \
-	X("_ZN2v87Isolate17GetCurrentContextEv", context, void *, (void *isolate))               \
-	X("_ZN2v86Object3NewEPNS_7IsolateE", object, void *, (void *isolate))                    \
-	X("_ZN4node21GetCurrentEnvironmentEN2v85LocalINS0_7ContextEEE", environment, void *,     \
-	  (void *context))                                                                       \
-	X("_Z30napi_module_register_by_symbolN2v85LocalINS_6ObjectEEENS0_INS_5ValueEEENS0_INS_"  \
-	  "7ContextEEEPFP12napi_value__P10napi_env__S8_Ei",                                      \
-	  add, void,                                                                             \
-	  (void *exports, void *module, void *context, napi_callback init, int32_t version))     \
-	X("napi_create_string_utf8", string, int,                                                \
-	  (napi_env env, const char *text, size_t n, napi_value *ret))                           \
-	X("napi_run_script", run, int, (napi_env env, napi_value script, napi_value * ret))      \
-	X("napi_call_function", call, int,                                                       \
-	  (napi_env env, napi_value self, napi_value function, size_t count,                     \
-	   const napi_value *values, napi_value *ret))                                           \
-	X("napi_create_function", function, int,                                                 \
-	  (napi_env env, const char *name, size_t n, napi_callback f, void *data,                \
-	   napi_value *ret))                                                                     \
-	X("napi_set_named_property", set, int,                                                   \
-	  (napi_env env, napi_value object, const char *name, napi_value value))                 \
-	X("napi_get_cb_info", arguments, int,                                                    \
-	  (napi_env env, napi_info info, size_t * count, napi_value * values, napi_value * self, \
-	   void **data))                                                                         \
-	X("napi_get_value_double", number, int, (napi_env env, napi_value value, double *ret))   \
-	X("napi_create_double", make_number, int, (napi_env env, double value, napi_value *ret)) \
-	X("napi_get_value_bool", truth, int, (napi_env env, napi_value value, bool *ret))        \
-	X("napi_get_value_string_utf8", text, int,                                               \
-	  (napi_env env, napi_value value, char *ret, size_t room, size_t *ret_n))               \
-	X("napi_coerce_to_string", as_string, int,                                               \
-	  (napi_env env, napi_value value, napi_value * ret))                                    \
+#define FUNCTIONS(X)                                                                               \
+	X("_ZN2v87Isolate13TryGetCurrentEv", isolate, void *, (void))                              \
+	X("_ZN2v87Isolate9InContextEv", in_context, bool, (void *isolate))                         \
+	X("_ZN2v87Isolate16EnqueueMicrotaskEPFvPvES1_", later, void,                               \
+	  (void *isolate, void (*task)(void *), void *data))                                       \
+	X("_ZN2v87Isolate17GetCurrentContextEv", context, void *, (void *isolate))                 \
+	X("_ZN2v86Object3NewEPNS_7IsolateE", object, void *, (void *isolate))                      \
+	X("_ZN2v87Private3NewEPNS_7IsolateENS_5LocalINS_6StringEEE", private_symbol, void *,       \
+	  (void *isolate, void *name))                                                             \
+	X("_ZN4node21GetCurrentEnvironmentEN2v85LocalINS0_7ContextEEE", environment, void *,       \
+	  (void *context))                                                                         \
+	X("_Z30napi_module_register_by_symbolN2v85LocalINS_6ObjectEEENS0_INS_5ValueEEENS0_INS_"    \
+	  "7ContextEEEPFP12napi_value__P10napi_env__S8_Ei",                                        \
+	  add, void,                                                                               \
+	  (void *exports, void *module, void *context, napi_callback init, int32_t version))       \
+	X("napi_create_string_utf8", string, int,                                                  \
+	  (napi_env env, const char *text, size_t n, napi_value *ret))                             \
+	X("napi_run_script", run, int, (napi_env env, napi_value script, napi_value * ret))        \
+	X("napi_call_function", call, int,                                                         \
+	  (napi_env env, napi_value self, napi_value function, size_t count,                       \
+	   const napi_value *values, napi_value *ret))                                             \
+	X("napi_create_function", function, int,                                                   \
+	  (napi_env env, const char *name, size_t n, napi_callback f, void *data,                  \
+	   napi_value *ret))                                                                       \
+	X("napi_set_named_property", set, int,                                                     \
+	  (napi_env env, napi_value object, const char *name, napi_value value))                   \
+	X("napi_get_cb_info", arguments, int,                                                      \
+	  (napi_env env, napi_info info, size_t * count, napi_value * values, napi_value * self,   \
+	   void **data))                                                                           \
+	X("napi_get_value_double", number, int, (napi_env env, napi_value value, double *ret))     \
+	X("napi_create_double", make_number, int, (napi_env env, double value, napi_value *ret))   \
+	X("napi_get_value_bool", truth, int, (napi_env env, napi_value value, bool *ret))          \
+	X("napi_get_value_string_utf8", text, int,                                                 \
+	  (napi_env env, napi_value value, char *ret, size_t room, size_t *ret_n))                 \
+	X("napi_coerce_to_string", as_string, int,                                                 \
+	  (napi_env env, napi_value value, napi_value * ret))                                      \
+	X("napi_get_boolean", make_truth, int, (napi_env env, bool value, napi_value *ret))        \
+	X("napi_add_env_cleanup_hook", at_end, int, (napi_env env, void (*f)(void *), void *data)) \
 	X("napi_get_and_clear_last_exception", caught, int, (napi_env env, napi_value * ret))
 
 static struct {
@@ -158,14 +163,82 @@ static napi_value withdrawn(napi_env env, napi_info info)
 	return NULL;
 }
 
+static __thread struct at_node_count found __attribute__((tls_model("initial-exec")));
+
+static napi_value truth_of(napi_env env, bool value)
+{
+	napi_value ret = NULL;
+	node.make_truth(env, value, &ret);
+	return ret;
+}
+
+/* seek(): whether there are places that may be Node's count of hooks, which is 1. */
+static napi_value seek(napi_env env, napi_info info)
+{
+	int saved = errno;
+	void *isolate = node.isolate();
+	void *environment = node.environment(node.context(isolate));
+	(void)info;
+	bool any = environment && at_node_count_seek(&found, environment, isolate);
+	errno = saved;
+	return truth_of(env, any);
+}
+
+/* sift(number): the count is that now; whether any place is left. */
+static napi_value sift(napi_env env, napi_info info)
+{
+	double given[ARGUMENTS];
+	take(env, info, given);
+	return truth_of(env, at_node_count_sift(&found, (uint32_t)given[0]));
+}
+
+/* count(number): puts that into the one place, if it is one. */
+static napi_value count(napi_env env, napi_info info)
+{
+	double given[ARGUMENTS];
+	take(env, info, given);
+	if (found.n == 1)
+		*found.word[0] = (uint32_t)given[0];
+	return truth_of(env, found.n == 1);
+}
+
+static void forget(void *nothing)
+{
+	(void)nothing;
+	at_bridge_count_in(NULL);
+}
+
+/* watch(): the count is 0 now, and the requests that are open are counted there, until the thread's
+ * environment ends and takes the place with it; whether they are. */
+static napi_value watch(napi_env env, napi_info info)
+{
+	(void)info;
+	bool on = node.at_end(env, forget, NULL) == 0;
+	if (on)
+		at_bridge_count_in(found.word[0]);
+	else
+		*found.word[0] = 1;
+	return truth_of(env, on);
+}
+
+/* unwatch(): the count is what it would be for one more hook. */
+static napi_value unwatch(napi_env env, napi_info info)
+{
+	(void)env;
+	(void)info;
+	at_bridge_count_in(NULL);
+	if (found.n == 1)
+		++*found.word[0];
+	return NULL;
+}
+
 static const struct {
 	const char *name;  /* as node.js knows it */
 	napi_callback run; /* what it does */
 } natives[] = {
-	{"serve", serve},
-	{"own", own},
-	{"opening", opening},
-	{"withdraw", withdrawn},
+	{"serve", serve},        {"own", own},     {"opening", opening},
+	{"withdraw", withdrawn}, {"seek", seek},   {"sift", sift},
+	{"count", count},        {"watch", watch}, {"unwatch", unwatch},
 };
 
 /* ---- the way in ---- */
@@ -193,7 +266,8 @@ static void complain(napi_env env)
 	withdraw(reason);
 }
 
-/* `object` came with us and is known to nobody else. */
+/* `object` came with us and is known to nobody else. The program can get hold of a private symbol
+ * by no means; for V8's engine it is a symbol like any other. */
 static napi_value start(napi_env env, napi_value object)
 {
 	napi_value script;
@@ -201,6 +275,7 @@ static napi_value start(napi_env env, napi_value object)
 	napi_value result;
 	bool on = false;
 	if (!give_natives(env, object) ||
+	    node.set(env, object, "mark", node.private_symbol(node.isolate(), NULL)) != 0 ||
 	    node.string(env, at_node_js, sizeof(at_node_js) - 1, &script) != 0 ||
 	    node.run(env, script, &function) != 0 ||
 	    node.call(env, object, function, 1, &object, &result) != 0 ||

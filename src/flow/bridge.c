@@ -18,6 +18,8 @@ struct said {
 	uintptr_t outside;          /* the first other one that was asked about it, 0: none */
 	uintptr_t accepted;         /* the connection accepted last */
 	struct at_ref opener;       /* whose the connection is that it opens next */
+	uint32_t *count;            /* where requests told of are counted, or NULL */
+	uint32_t counted;           /* how many of them there are */
 };
 
 static __thread struct said said __attribute__((tls_model("initial-exec")));
@@ -213,12 +215,33 @@ uint64_t at_bridge_serve(int fd)
 		x = x->next;
 	if (x) {
 		x->handed = true;
+		x->counted = said.count;
+		if (said.count) {
+			++*said.count;
+			said.counted++;
+		}
 		token = at_exchange_token(at_exchange_ref(x));
 	}
 	if (c)
 		at_conn_unlock(c);
 	at_thread_leave();
 	return token;
+}
+
+void at_bridge_count_in(uint32_t *count)
+{
+	if (said.count)
+		*said.count -= said.counted;
+	said.counted = 0;
+	said.count = count;
+}
+
+void at_bridge_served_over(const struct at_exchange *x)
+{
+	if (!said.counted || x->counted != said.count)
+		return;
+	--*said.count;
+	said.counted--;
 }
 
 void at_bridge_opening(uint64_t token)

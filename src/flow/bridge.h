@@ -94,6 +94,10 @@ bool at_bridge_own(int fd, uint64_t token);
  * 0: none. Takes the connection's lock: never from within a hook. */
 uint64_t at_bridge_serve(int fd);
 
+/* How many of the requests that at_bridge_serve has told this thread of are open is added to *count
+ * from here on, by the calling thread; NULL: no more, and what was added is taken off. */
+void at_bridge_count_in(uint32_t *count);
+
 /* The connection this thread opens next belongs to the request of `token`, until its next wait. */
 void at_bridge_opening(uint64_t token);
 
@@ -107,6 +111,9 @@ void at_bridge_read(const struct at_conn *c, const struct at_exchange *x);
 
 /* A connection was accepted. */
 void at_bridge_accept(const struct at_conn *c);
+
+/* A request that at_bridge_serve told of is over. */
+void at_bridge_served_over(const struct at_exchange *x);
 
 /* What a runtime says this thread works on, none when it says that too. Valid when
  * at_bridge_is_on(). */

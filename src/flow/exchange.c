@@ -15,6 +15,7 @@
 #include "base/slab.h"
 #include "export/export.h"
 #include "flow/boot.h"
+#include "flow/bridge.h"
 #include "flow/defer.h"
 #include "flow/describe.h"
 #include "flow/story.h"
@@ -139,6 +140,8 @@ static void release(struct at_exchange *x)
 	if (x->kind == AT_SPAN_SERVER && is_ours(x))
 		__atomic_sub_fetch(&open_requests, (1ull << 32) + at_slab_handle(x),
 				   __ATOMIC_RELEASE);
+	if (x->counted)
+		at_bridge_served_over(x);
 	if (x->talk)
 		at_talk_remove(x->talk, x);
 	__atomic_store_n(&x->generation, x->generation + 1, __ATOMIC_RELEASE);

@@ -79,6 +79,7 @@ struct at_exchange {
 	uint64_t end;           /* monotonic ns of the end when that is over and told later, or 0 */
 	const char *error_type; /* of that end, static, or NULL */
 	uint32_t caller;        /* calls without a parent: the thread by defer.c's count, or 0 */
+	uint32_t *counted;      /* where a runtime counts it while it is open, or NULL */
 	uint64_t first_byte;    /* calls: monotonic ns of the response's first byte, 0: none yet */
 	uint64_t request_body, request_wire, response_body, response_wire; /* bytes */
 	struct at_buf carried; /* tracestate, then baggage, to send on */

@@ -151,6 +151,33 @@ def test_nothing_is_seen(rig, how):
     assert ("nobody catches it" in plain.err) == (plain.code == 1)
 
 
+@pytest.mark.parametrize("how", ["", "early", "late", "storage", "promises"])
+def test_hooks_of_the_program(rig, how):
+    """They see what they would see without us, and promises look as they would."""
+    plain = same(rig, [program("node"), APPS / "hooks.js", how])
+    assert plain.code == 0 and plain.out.splitlines()[0].startswith("/0 undefined")
+    links = [s.rule for s in rig.take(6) if s.kind == "server"]
+    assert links == ["remote"] * 3
+
+
+@pytest.mark.parametrize("how", ["early", "late", "storage", "promises"])
+def test_links_beside_hooks_of_the_program(rig, peer, tmp_path, how):
+    """Hooks that come before or after ours, stay or go."""
+    use = {
+        "early": "require('async_hooks').createHook({ init() {}, before() {} }).enable();",
+        "late": "setTimeout(() => require('async_hooks').createHook({ init() {}, before() {} }).enable(), 300);",
+        "storage": "const s = new (require('async_hooks').AsyncLocalStorage)();"
+                   "setInterval(() => { s.enterWith(1); setTimeout(() => s.disable(), 5); }, 15).unref();",
+        "promises": "require('v8').promiseHooks.createHook({ init() {}, before() {}, after() {} });",
+    }  # fmt: skip
+    (tmp_path / "use.js").write_text(use[how])
+    started = start(rig, peer, options=["--require", tmp_path / "use.js"])
+    for path in ("chain", "event", "immediate"):
+        hammer(started.port, f"/{path}/slow/%s", 16, 4)
+        linked(rig.take(64 + 64 * CALLS[path], settle=0.4), 64 * CALLS[path])
+        rig.collector.new()
+
+
 @pytest.mark.parametrize(
     "command",
     ["node -e console.log(require('http').METHODS.length,process.execArgv)",

@@ -281,6 +281,27 @@ static void an_event_goes_along_to_one_context(void **state)
 	goes(a, answer);
 }
 
+static void what_was_told_is_counted_while_it_is_open(void **state)
+{
+	uint32_t count = 5;
+	(void)state;
+	assert_true(at_bridge_serve(a) == of_a);
+	assert_int_equal(count, 5);
+	at_bridge_count_in(&count);
+	assert_true(at_bridge_serve(b) == of_b);
+	assert_int_equal(count, 6);
+	answer_both();
+	assert_int_equal(count, 5);
+	comes(a_peer, a, "GET /A2 HTTP/1.1\r\nHost: h\r\n\r\n");
+	assert_true(at_bridge_serve(a) != 0);
+	assert_true(at_bridge_serve(a) == 0);
+	assert_int_equal(count, 6);
+	at_bridge_count_in(NULL);
+	assert_int_equal(count, 5);
+	goes(a, answer);
+	assert_int_equal(count, 5);
+}
+
 /* The last test: it is said for ever. */
 static void where_strands_change_places_the_context_alone_counts(void **state)
 {
@@ -319,6 +340,7 @@ int main(void)
 		TEST(accepting_is_known_until_the_next_wait),
 		TEST(the_runtime_s_context_is_asked_first),
 		TEST(an_event_goes_along_to_one_context),
+		TEST(what_was_told_is_counted_while_it_is_open),
 		TEST(where_strands_change_places_the_context_alone_counts),
 	};
 	return cmocka_run_group_tests(tests, start_corridor, NULL);
