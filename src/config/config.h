@@ -16,7 +16,7 @@ enum at_exporter {
 };
 
 /* Runtimes that are asked who works on what (AUTOTRACE_BRIDGES). */
-enum at_bridge_runtime { AT_BRIDGE_PYTHON = 1, AT_BRIDGE_NODE = 2 };
+enum at_bridge_runtime { AT_BRIDGE_PYTHON = 1, AT_BRIDGE_NODE = 2, AT_BRIDGE_JVM = 4 };
 
 /* How OTLP is spoken. */
 enum at_otlp_protocol { AT_OTLP_PROTOBUF, AT_OTLP_JSON, AT_OTLP_GRPC };

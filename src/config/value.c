@@ -191,6 +191,7 @@ static const struct word exporters[] = {
 static const struct word bridges[] = {
 	WORD("python", AT_BRIDGE_PYTHON),
 	WORD("node", AT_BRIDGE_NODE),
+	WORD("jvm", AT_BRIDGE_JVM),
 	WORD("none", 0),
 };
 

@@ -42,6 +42,7 @@ static struct at_conn *prepare(enum at_conn_role role)
 	c->tls_version = 0;
 	c->raw_calls = 0;
 	c->fd = -1;
+	c->pooled = false;
 	return c;
 }
 

@@ -69,6 +69,7 @@ struct at_conn {
 	int fd;               /* TLS: a descriptor of it, or -1 */
 	bool told;            /* a runtime said who the owner is */
 	bool blind;           /* opened in an event loop for nobody knows which open request */
+	bool pooled;          /* flow: a pool has looked at it since the last answer */
 };
 
 /* A connection object for fd, put into the map in place of what was there; returned locked. NULL

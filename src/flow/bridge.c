@@ -63,6 +63,13 @@ uint64_t at_bridge_served(void)
 	return rule == AT_RULE_INHERITED ? 0 : token;
 }
 
+uint64_t at_bridge_at_hand(void)
+{
+	enum at_rule rule;
+	uint64_t token = at_exchange_token(at_causality_current(&rule));
+	return rule == AT_RULE_LOOP && !said.now.told_apart ? 0 : token;
+}
+
 uint64_t at_bridge_inherited(void)
 {
 	return at_exchange_token(at_causality_inherited());
@@ -87,6 +94,8 @@ void at_bridge_enter(uint64_t token, bool reads, struct at_bridge_frame *save)
 	said.now.task = at_exchange_of_token(token);
 	said.now.reads = reads;
 	said.now.job = false;
+	said.now.until_loop = false;
+	said.now.told_apart = false;
 	said.now.on = true;
 	at_bridge_event_over();
 }
@@ -95,6 +104,45 @@ void at_bridge_enter_job(uint64_t token, struct at_bridge_frame *save)
 {
 	at_bridge_enter(token, false, save);
 	said.now.job = true;
+}
+
+void at_bridge_begin_job(uint64_t token)
+{
+	at_causality_wait(false, true);
+	if (!token) {
+		at_bridge_leave(NULL);
+		return;
+	}
+	at_bridge_enter_job(token, NULL);
+	said.now.until_loop = true;
+}
+
+static void between_events(bool told_apart)
+{
+	if (!said.now.on)
+		at_causality_wait(false, true);
+	said.now.told_apart = told_apart;
+}
+
+void at_bridge_begin_event(void)
+{
+	between_events(true);
+}
+
+void at_bridge_end_event(void)
+{
+	between_events(false);
+}
+
+void at_bridge_loops(void)
+{
+	if (said.now.until_loop)
+		at_bridge_leave(NULL);
+}
+
+bool at_bridge_is_job(void)
+{
+	return said.now.on && said.now.job;
 }
 
 void at_bridge_leave(const struct at_bridge_frame *save)

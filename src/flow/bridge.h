@@ -19,6 +19,8 @@ struct at_bridge_frame {
 	bool on;            /* a runtime said so */
 	bool reads;         /* and requests read meanwhile are worked on there and then */
 	bool job;           /* it is a job: a request read in it is what it works on from then on */
+	bool until_loop;    /* it is over when the thread waits for several connections */
+	bool told_apart;    /* the thread's events are: what it read last it does now */
 };
 
 /* What a runtime answers about the thread that asks, from memory: in hooks, any thread. */
@@ -36,6 +38,10 @@ uint64_t at_bridge_current(void);
 /* The same, but 0 when the thread only inherited it from its creator. */
 uint64_t at_bridge_served(void);
 
+/* The same, but 0 in a thread that multiplexes and whose events nobody tells apart: what it read
+ * last need not be what it does now. */
+uint64_t at_bridge_at_hand(void);
+
 /* The request this thread has from its creator, for what it was made to do first; 0: none. */
 uint64_t at_bridge_inherited(void);
 
@@ -50,6 +56,15 @@ void at_bridge_enter(uint64_t token, bool reads, struct at_bridge_frame *save);
 /* The same for a job that one thread does from its beginning to its end, blocking: a request that
  * it reads is its own until it reads another. */
 void at_bridge_enter_job(uint64_t token, struct at_bridge_frame *save);
+
+/* A pool's thread begins another job, of the request of `token` (0: it is not known whose): what it
+ * worked on before is over. It goes on until the next one begins, or the thread turns out to be a
+ * loop. */
+void at_bridge_begin_job(uint64_t token);
+
+/* The thread takes up another event: what it works on is what it reads from here on. */
+void at_bridge_begin_event(void);
+void at_bridge_end_event(void);
 
 /* The end of that stretch: the thread works on what it worked on before. NULL: no runtime says
  * anything about this thread any more. */
@@ -105,6 +120,12 @@ void at_bridge_opening(uint64_t token);
 
 /* Whose the connection is that this thread opens now. Valid when at_bridge_is_on(). */
 struct at_ref at_bridge_opener(void);
+
+/* The thread waits for several connections. */
+void at_bridge_loops(void);
+
+/* Whether the present stretch is a job. */
+bool at_bridge_is_job(void);
 
 /* Bytes came in on a server's connection; x: the request they belong to, or NULL. */
 void at_bridge_read(const struct at_conn *c, const struct at_exchange *x);

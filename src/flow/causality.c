@@ -207,6 +207,7 @@ void at_causality_wait(bool several, bool waits)
 	at_causality_left();
 	if (several) {
 		at_bridge_accepted_over();
+		at_bridge_loops();
 		worker.looped = true;
 	}
 }
@@ -266,7 +267,7 @@ struct at_ref at_causality_reads(void)
 struct at_ref at_causality_lends(void)
 {
 	enum at_rule rule;
-	bool tells = !worker.looped && !at_bridge_is_on();
+	bool tells = at_bridge_is_on() ? at_bridge_is_job() : !worker.looped;
 	return tells ? at_causality_current(&rule) : (struct at_ref){0};
 }
 
@@ -306,8 +307,10 @@ bool at_causality_blind(void)
 
 struct at_claim at_causality_claim(const struct at_conn *c)
 {
-	return (struct at_claim){
-		.owner = {c->owner, c->owner_generation}, .told = c->told, .blind = c->blind};
+	return (struct at_claim){.owner = {c->owner, c->owner_generation},
+				 .told = c->told,
+				 .blind = c->blind,
+				 .pooled = c->pooled};
 }
 
 /* A worker that serves one at a time serves that one. Other threads and the timers of loops may
@@ -315,6 +318,16 @@ struct at_claim at_causality_claim(const struct at_conn *c)
 static bool may_have_only_one(void)
 {
 	return worker.serves && !worker.looped;
+}
+
+/* A job may write for whoever has taken the connection meanwhile: the pool's word comes first. */
+static struct at_ref by_bridge(struct at_claim claim, struct at_ref task, enum at_rule *ret_rule)
+{
+	if (!at_bridge_is_job() || !claim.pooled)
+		return task;
+	bool owned = at_exchange_valid(claim.owner);
+	*ret_rule = owned ? AT_RULE_LOOP : AT_RULE_NONE;
+	return owned ? claim.owner : (struct at_ref){0};
 }
 
 struct at_ref at_causality_parent(struct at_claim claim, enum at_rule *ret_rule,
@@ -327,7 +340,7 @@ struct at_ref at_causality_parent(struct at_claim claim, enum at_rule *ret_rule,
 	}
 	struct at_ref current = at_causality_current(ret_rule);
 	if (at_bridge_is_on())
-		return current;
+		return by_bridge(claim, current, ret_rule);
 	if (owned && (worker.looped || !current.exchange)) {
 		*ret_rule = AT_RULE_LOOP;
 		return claim.owner;

@@ -15,6 +15,8 @@ struct at_claim {
 	struct at_ref owner; /* the request that owns it */
 	bool told;           /* by a runtime, which then says that there is none, too */
 	bool blind;          /* opened in an event loop for nobody knows which open request */
+	bool pooled; /* a pool has looked at it since the last answer: the owner is whose that was
+		      */
 };
 
 /* The thread read bytes of this server exchange: it is working on it now. */

@@ -230,9 +230,10 @@ void at_talk_passed(struct at_conn *c)
 void at_talk_probed(struct at_conn *c)
 {
 	const struct at_talk *t = c->talk;
-	struct at_ref by = at_causality_lends();
-	if (c->role != AT_CONN_CLIENT || c->told || (t && t->first) || !by.exchange)
+	if (c->role != AT_CONN_CLIENT || c->told || (t && t->first))
 		return;
+	struct at_ref by = at_causality_lends();
+	c->pooled = true;
 	c->owner = by.exchange;
 	c->owner_generation = by.generation;
 	c->blind = false;

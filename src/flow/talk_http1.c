@@ -133,6 +133,7 @@ static void response_end(void *ctx, uint64_t body_bytes, uint64_t wire_bytes)
 		at_causality_resume(x);
 		t->conn->owner = NULL;
 		t->conn->told = false;
+		t->conn->pooled = false;
 	}
 	at_exchange_close(x, NULL);
 }

@@ -3,6 +3,7 @@
  */
 #include <fcntl.h>
 
+#include "bridge/jvm.h"
 #include "bridge/node.h"
 #include "bridge/python.h"
 #include "hooks/hook.h"
@@ -71,6 +72,7 @@ int AT_HOOK(listen)(int fd, int backlog)
 		at_shore_bound(fd);
 		at_python_look();
 		at_node_look();
+		at_jvm_look(__builtin_return_address(0));
 	}
 	return rc;
 }

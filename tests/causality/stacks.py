@@ -187,7 +187,7 @@ STACKS = [
         SYNC + " fan", EVENT_LOOP,
     ),
     Stack("jvm", "JVM HttpServer with an executor, HttpClient", "default-jdk-headless", java, SYNC + " fan hand",
-          0.55, "sendAsync and jobs of an executor: no bridge tells whose they are"),
+          EVENT_LOOP),
     Stack(
         "nginx", "nginx, 1 worker, kept connections to its upstream", "nginx-light", nginx(1), "one", EXACT, proxy=True,
     ),

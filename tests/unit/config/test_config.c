@@ -239,7 +239,7 @@ static void defaults_are_the_standards(void **state)
 	assert_false(c.sigterm || c.link_rule || c.otlp_gzip);
 	assert_int_equal(c.log_level, AT_LOG_WARN);
 	assert_int_equal(c.propagators, 3);
-	assert_int_equal(c.bridges, AT_BRIDGE_PYTHON | AT_BRIDGE_NODE);
+	assert_int_equal(c.bridges, AT_BRIDGE_PYTHON | AT_BRIDGE_NODE | AT_BRIDGE_JVM);
 	assert_string_equal(c.sampler.p, "parentbased_always_on");
 	assert_true(c.sampler_ratio == 1.0);
 	assert_int_equal(c.memory_limit, 64 << 20);

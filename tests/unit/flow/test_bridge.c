@@ -160,6 +160,78 @@ static void a_job_goes_on_with_what_it_has_read(void **state)
 	is_made_by("/after", "-", "none");
 }
 
+/* A pool's thread: each job begins when the one before is over. */
+static void a_job_that_begins_ends_the_one_before(void **state)
+{
+	(void)state;
+	at_bridge_begin_job(of_a);
+	call("/one");
+	at_bridge_begin_job(0);
+	call("/two");
+	at_bridge_begin_job(of_b);
+	call("/three");
+	at_shore_wait(true);
+	call("/loop");
+	answer_both();
+	is_made_by("/one", "/A", "bridge");
+	is_made_by("/two", "-", "none");
+	is_made_by("/three", "/B", "bridge");
+	is_made_by("/loop", "-", "none");
+}
+
+/* A read for one byte that finds nothing. */
+static void look(int fd)
+{
+	char byte;
+	struct iovec piece = {&byte, 1};
+	ssize_t rc = recv(fd, &byte, 1, MSG_DONTWAIT);
+	assert_int_equal(rc, -1);
+	at_shore_read(fd, &piece, 1, rc);
+}
+
+/* A look at a connection tells whose it is; a job's thread may write there for others. */
+static void a_pool_s_connection_is_whose_it_was_taken_for(void **state)
+{
+	(void)state;
+	at_bridge_begin_job(of_a);
+	call("/new");
+	look(out);
+	at_bridge_begin_job(of_b);
+	call("/taken");
+	look(out);
+	at_bridge_begin_job(0);
+	look(out);
+	at_bridge_begin_job(of_b);
+	call("/by-nobody");
+	call("/again");
+	at_bridge_leave(NULL);
+	answer_both();
+	is_made_by("/new", "/A", "bridge");
+	is_made_by("/taken", "/A", "loop");
+	is_made_by("/by-nobody", "-", "none");
+	is_made_by("/again", "/B", "bridge");
+}
+
+/* What a selector has read it goes on with, while its events are told apart. */
+static void at_hand_is_what_belongs_to_the_event(void **state)
+{
+	(void)state;
+	assert_int_equal(at_bridge_current(), of_b);
+	assert_int_equal(at_bridge_at_hand(), 0);
+	at_bridge_begin_event();
+	assert_int_equal(at_bridge_at_hand(), 0);
+	comes(a_peer, a, "GET /A1 HTTP/1.1\r\nHost: h\r\n\r\n");
+	assert_true(at_bridge_at_hand() != 0);
+	assert_int_equal(at_bridge_at_hand(), at_bridge_current());
+	at_bridge_end_event();
+	assert_int_equal(at_bridge_current(), 0);
+	at_bridge_begin_job(of_b);
+	assert_int_equal(at_bridge_at_hand(), of_b);
+	at_bridge_leave(NULL);
+	goes(a, answer);
+	answer_both();
+}
+
 static void a_wait_ends_the_event_and_not_the_task(void **state)
 {
 	struct at_bridge_frame frame;
@@ -335,6 +407,9 @@ int main(void)
 		TEST(a_request_that_is_over_is_nobody_s_parent),
 		TEST(what_is_read_in_a_stretch_is_its_request_when_it_reads),
 		TEST(a_job_goes_on_with_what_it_has_read),
+		TEST(a_job_that_begins_ends_the_one_before),
+		TEST(a_pool_s_connection_is_whose_it_was_taken_for),
+		TEST(at_hand_is_what_belongs_to_the_event),
 		TEST(a_wait_ends_the_event_and_not_the_task),
 		TEST(an_owner_that_was_told_of_makes_the_next_call),
 		TEST(accepting_is_known_until_the_next_wait),
