@@ -148,7 +148,7 @@ $(BUILD)/libautotrace.so: $(SO_OBJ) $(BUILD)/libbundle.a $(BUILD)/gen/exports.ma
 # An archive member comes along only when it is asked for, so a test without curl does not carry it.
 WITH_CORE = -Wl,--start-group $(BUILD)/core.a $(BUILD)/libbundle.a -Wl,--end-group
 WITH_CLI  = $(CLI_LIB) $(WITH_CORE) -ljansson
-WITH_VIEW = $(VIEW_LIB) $(BUILD)/core.a -lmicrohttpd -ljansson -lprotobuf-c -lz
+WITH_VIEW = $(VIEW_LIB) $(BUILD)/core.a -lmicrohttpd -lnghttp2 -ljansson -lprotobuf-c -lz
 
 $(CLI_LIB): $(filter-out %/main.c.o,$(CLI_OBJ))
 $(VIEW_LIB): $(filter-out %/main.c.o,$(VIEW_OBJ))
@@ -218,7 +218,7 @@ $(BUILD)/tests/fuzz/%: tests/fuzz/%.c $(CLI_LIB) $(VIEW_LIB) $(BUILD)/core.a $(B
 	@mkdir -p $(@D)
 	$(say) FUZZ $<
 	$(Q)$(COMPILE) -fsanitize=fuzzer -o $@ $< $(CLI_LIB) $(VIEW_LIB) $(WITH_CORE) \
-		-lmicrohttpd -ljansson -lz $(LDFLAGS)
+		-lmicrohttpd -lnghttp2 -ljansson -lz $(LDFLAGS)
 
 $(addprefix $(BUILD)/.deps-,test check demo bench transparency causality): $(BUILD)/.deps-%: scripts/install-deps
 	@mkdir -p $(@D)

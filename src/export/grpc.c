@@ -32,16 +32,21 @@ void at_grpc_prefix(char *dst, bool packed, size_t n)
 		dst[1 + i] = (char)(n >> (24 - 8 * i));
 }
 
-bool at_grpc_message(struct at_str body, struct at_str *ret, bool *ret_packed)
+uint32_t at_grpc_length(struct at_str body)
 {
 	uint32_t n = 0;
-	if (body.n < AT_GRPC_PREFIX)
-		return false;
 	for (int i = 1; i < AT_GRPC_PREFIX; i++)
 		n = n << 8 | (unsigned char)body.p[i];
+	return n;
+}
+
+bool at_grpc_message(struct at_str body, struct at_str *ret, bool *ret_packed)
+{
+	if (body.n < AT_GRPC_PREFIX)
+		return false;
 	*ret_packed = body.p[0] != 0;
-	*ret = at_str_head(at_str_from(body, AT_GRPC_PREFIX), n);
-	return ret->n == n;
+	*ret = at_str_head(at_str_from(body, AT_GRPC_PREFIX), at_grpc_length(body));
+	return ret->n == at_grpc_length(body);
 }
 
 enum at_grpc_code at_grpc_code(const struct at_http_answer *a)

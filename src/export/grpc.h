@@ -14,6 +14,9 @@
 /* Writes the prefix of a message of n bytes. */
 void at_grpc_prefix(char *dst, bool packed, size_t n);
 
+/* The length that a prefix tells; AT_GRPC_PREFIX bytes are there. */
+uint32_t at_grpc_length(struct at_str body);
+
 /* The first message of a body; false when it is not whole. *ret_packed: it is compressed. */
 bool at_grpc_message(struct at_str body, struct at_str *ret, bool *ret_packed);
 

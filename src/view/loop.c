@@ -12,6 +12,7 @@
 
 #define DRAIN_QUIET 20   /* milliseconds without news that end the draining */
 #define DRAIN_MAX   1000 /* milliseconds */
+#define FDS         3
 
 static uint64_t now_ms(void)
 {
@@ -55,37 +56,56 @@ static int64_t sooner(int64_t a, int64_t b)
 	return a < b ? a : b;
 }
 
-/* Reads what lay in the sockets when the end came, and answers it. */
-static void drain(struct at_receiver *receiver)
+static int64_t receive(const struct at_loop_sources *sources)
 {
-	struct pollfd network = {.fd = at_receiver_fd(receiver), .events = POLLIN};
+	uint64_t now = now_ms();
+	int64_t wait = at_receiver_run(sources->http, now);
+
+	return sources->grpc ? sooner(wait, at_grpc_receiver_run(sources->grpc, now)) : wait;
+}
+
+/* The descriptors of the network and, a negative one counts as none, of the signals. */
+static void listen_to(struct pollfd fds[FDS], const struct at_loop_sources *sources, int signals)
+{
+	fds[0].fd = at_receiver_fd(sources->http);
+	fds[1].fd = sources->grpc ? at_grpc_receiver_fd(sources->grpc) : -1;
+	fds[2].fd = signals;
+	for (int i = 0; i < FDS; i++)
+		fds[i].events = POLLIN;
+}
+
+/* Reads what lay in the sockets when the end came, and answers it. */
+static void drain(const struct at_loop_sources *sources)
+{
+	struct pollfd fds[FDS];
 	uint64_t start = now_ms();
 	int64_t wait;
 
-	at_receiver_hurry(receiver);
+	listen_to(fds, sources, -1);
+	at_receiver_hurry(sources->http);
 	do {
-		wait = at_receiver_run(receiver, now_ms());
-		if (wait != 0 && poll(&network, 1, DRAIN_QUIET) == 0)
+		wait = receive(sources);
+		if (wait != 0 && poll(fds, FDS, DRAIN_QUIET) == 0)
 			return;
 	} while (now_ms() - start < DRAIN_MAX);
 }
 
-void at_loop_run(struct at_viewer *viewer, struct at_receiver *receiver, int signals)
+void at_loop_run(struct at_viewer *viewer, const struct at_loop_sources *sources, int signals)
 {
-	struct pollfd fds[] = {{.fd = at_receiver_fd(receiver), .events = POLLIN},
-			       {.fd = signals, .events = POLLIN}};
+	struct pollfd fds[FDS];
 	uint64_t end = viewer->options->duration ? now_ms() + viewer->options->duration * 1000 : 0;
 
+	listen_to(fds, sources, signals);
 	while (obey(viewer, signals) && !viewer->error) {
+		int64_t wait = receive(sources);
 		uint64_t now = now_ms();
-		int64_t wait = at_receiver_run(receiver, now);
 
 		if (end && now >= end)
 			break;
 		wait = sooner(wait, at_viewer_draw(viewer, now));
 		wait = sooner(wait, end ? (int64_t)(end - now) : -1);
-		poll(fds, sizeof(fds) / sizeof(fds[0]), wait < INT32_MAX ? (int)wait : INT32_MAX);
+		poll(fds, FDS, wait < INT32_MAX ? (int)wait : INT32_MAX);
 	}
-	drain(receiver);
+	drain(sources);
 	at_viewer_draw_rest(viewer);
 }

@@ -103,9 +103,9 @@ bool at_options_parse(struct at_options *options, int argc, char **argv, FILE *c
 void at_options_help(FILE *out)
 {
 	fputs("usage: autotrace-view [OPTION]...\n"
-	      "Receives OpenTelemetry spans by OTLP/HTTP, joins them into traces and draws each "
-	      "trace\n"
-	      "as a waterfall.\n\n",
+	      "Receives OpenTelemetry spans by OTLP/HTTP and OTLP/gRPC, joins them into traces and "
+	      "draws\n"
+	      "each trace as a waterfall.\n\n",
 	      out);
 	for (size_t i = 0; i < ROWS; i++) {
 		char left[40];

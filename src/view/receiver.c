@@ -1,17 +1,12 @@
 /*
- * HTTP -> bodies -> decoders -> sink -> answers. libmicrohttpd runs the connections, driven by the
- * program's loop, so that there is one thread and no lock. Owns the daemon, the requests on their
- * way and the region that bodies are decoded into.
+ * HTTP -> bodies -> intake -> answers. libmicrohttpd runs the connections, driven by the program's
+ * loop, so that there is one thread and no lock. Owns the daemon and the requests on their way.
  *
  *	headers --> refused? --Expect: 100-continue--> answer
  *	   |            \--> swallow the body --> answer
- *	   \--> collect the body --> decode --> sink --> [delay] --> answer
+ *	   \--> collect the body --> intake --> [delay] --> answer
  */
 #include "view/receiver.h"
-#include "view/answer.h"
-#include "view/decode.h"
-#include "view/gunzip.h"
-#include "view/glyph.h"
 
 #include <errno.h>
 #include <microhttpd.h>
@@ -21,37 +16,19 @@
 #define CONNECTION_MEMORY  (256u << 10) /* bytes: a batch of 512 spans in one or two pieces */
 #define CONNECTION_TIMEOUT 120u         /* seconds without traffic */
 #define RESERVE_MAX        (1u << 20)   /* bytes of memory taken on the word of Content-Length */
-#define KEEP               (8u << 20)   /* bytes of scratch memory kept between requests */
-#define REGION_FIRST       (64u << 10)
 #define TRACES_PATH        "/v1/traces"
-
-enum refusal_id {
-#define AT_REFUSAL(id, status, code, message) REFUSAL_##id,
-#include "view/refusal.def"
-#undef AT_REFUSAL
-};
-
-static const struct refusal {
-	unsigned int status; /* HTTP */
-	int code;            /* google.rpc.Code */
-	struct at_str message;
-} refusals[] = {
-#define AT_REFUSAL(id, status, code, message) {status, code, {message, sizeof(message) - 1}},
-#include "view/refusal.def"
-#undef AT_REFUSAL
-};
 
 /* One request on its way, from its headers to the end of its answer. */
 struct request {
 	struct MHD_Connection *connection;
-	enum at_format format;         /* of body and answer */
-	bool gzip;                     /* the body is packed */
-	bool drop;                     /* ends without an answer */
-	const struct refusal *refusal; /* decided before the body was there; NULL: none */
-	struct at_body body;           /* as it comes */
-	uint64_t bytes;                /* of the body, swallowed ones included */
-	unsigned int status;           /* of the answer, 0: not made yet */
-	const char *retry_after;       /* of the answer; NULL: none */
+	enum at_format format;            /* of body and answer */
+	bool gzip;                        /* the body is packed */
+	bool drop;                        /* ends without an answer */
+	const struct at_refusal *refusal; /* decided before the body was there; NULL: none */
+	struct at_body body;              /* as it comes */
+	uint64_t bytes;                   /* of the body, swallowed ones included */
+	unsigned int status;              /* of the answer, 0: not made yet */
+	const char *retry_after;          /* of the answer; NULL: none */
 	struct at_body answer;
 	uint64_t due;         /* when a delayed answer goes: milliseconds, monotonic */
 	struct request *next; /* delayed after this one */
@@ -60,12 +37,9 @@ struct request {
 struct at_receiver {
 	struct at_receiver_config config;
 	struct MHD_Daemon *daemon;
-	int fd;                  /* the daemon's epoll descriptor; borrowed */
-	uint64_t now;            /* milliseconds, monotonic, as told */
-	size_t in_flight;        /* bytes of the bodies being received */
-	struct at_region region; /* of the request being decoded */
-	struct at_body plain;    /* its unpacked body */
-	struct request *first;   /* of the delayed ones, in order of `due` */
+	int fd;                /* the daemon's epoll descriptor; borrowed */
+	uint64_t now;          /* milliseconds, monotonic, as told */
+	struct request *first; /* of the delayed ones, in order of `due` */
 	struct request *last;
 };
 
@@ -90,117 +64,80 @@ static enum at_format format_of(const char *type)
 }
 
 /* What can be said about a request by its headers; NULL: nothing against it. */
-static const struct refusal *judge(const struct at_receiver *receiver, struct request *request,
-				   const char *path, const char *method)
+static const struct at_refusal *judge(const struct at_receiver *receiver, struct request *request,
+				      const char *path, const char *method)
 {
 	const char *encoding = header(request, "Content-Encoding");
 	const char *length = header(request, "Content-Length");
 
 	request->gzip = encoding && strcasecmp(encoding, "gzip") == 0;
 	if (strcmp(path, TRACES_PATH) != 0)
-		return &refusals[REFUSAL_PATH];
+		return &at_refusals[AT_REFUSAL_PATH];
 	if (strcmp(method, "POST") != 0)
-		return &refusals[REFUSAL_METHOD];
+		return &at_refusals[AT_REFUSAL_METHOD];
 	if (request->format == AT_FORMAT_TEXT)
-		return &refusals[REFUSAL_TYPE];
+		return &at_refusals[AT_REFUSAL_TYPE];
 	if (encoding && !request->gzip && strcasecmp(encoding, "identity") != 0)
-		return &refusals[REFUSAL_ENCODING];
-	if (length && strtoull(length, NULL, 10) > receiver->config.max_body)
-		return &refusals[REFUSAL_TOO_BIG];
+		return &at_refusals[AT_REFUSAL_ENCODING];
+	if (length && strtoull(length, NULL, 10) > receiver->config.intake->max_body)
+		return &at_refusals[AT_REFUSAL_TOO_BIG];
 	return NULL;
 }
 
-static void refuse(struct request *request, const struct refusal *why, struct at_str message)
+static void refuse(struct request *request, const struct at_refusal *why, struct at_str message)
 {
 	request->answer.n = 0;
 	request->status = at_answer_refuse(&request->answer, request->format, why->code, message)
 				  ? why->status
 				  : MHD_HTTP_INTERNAL_SERVER_ERROR;
-	if (why == &refusals[REFUSAL_BUSY])
+	if (why == &at_refusals[AT_REFUSAL_BUSY])
 		request->retry_after = "1";
 }
 
-static void refuse_as(struct request *request, enum refusal_id id)
+static void serve(struct at_intake *intake, struct request *request)
 {
-	refuse(request, &refusals[id], refusals[id].message);
-}
+	struct at_outcome outcome;
 
-/* Decodes a whole body and passes its spans on. */
-static void serve(struct at_receiver *receiver, struct request *request, struct at_str body)
-{
-	struct at_str why = refusals[REFUSAL_GARBAGE].message;
-	struct at_view_batch batch;
-	enum at_decode_result result;
-
-	if (request->format == AT_FORMAT_PROTOBUF)
-		result = at_decode_protobuf(body, &receiver->region, &batch, &why);
+	at_intake_serve(intake, at_body_str(&request->body), request->format, request->gzip,
+			&outcome);
+	if (outcome.refusal)
+		refuse(request, outcome.refusal, outcome.message);
 	else
-		result = at_decode_json(body, &receiver->region, &batch, &why);
-	if (result == AT_DECODE_TOO_BIG) {
-		refuse_as(request, REFUSAL_TOO_BIG_INSIDE);
-	} else if (result == AT_DECODE_GARBAGE) {
-		refuse(request, &refusals[REFUSAL_GARBAGE],
-		       at_glyph_repair(&receiver->region, why));
-	} else {
-		receiver->config.tally->malformed += batch.rejected;
-		if (batch.n)
-			receiver->config.sink(&batch, receiver->config.sink_data);
-		request->status = at_answer_accept(&request->answer, request->format, &batch)
-					  ? MHD_HTTP_OK
-					  : MHD_HTTP_INTERNAL_SERVER_ERROR;
-	}
-	at_region_clear(&receiver->region, KEEP);
-}
-
-static void unpack_and_serve(struct at_receiver *receiver, struct request *request)
-{
-	struct at_str packed = at_body_str(&request->body);
-
-	switch (at_gunzip(packed, &receiver->plain, receiver->config.max_body)) {
-	case AT_GUNZIP_DONE:
-		serve(receiver, request, at_body_str(&receiver->plain));
-		break;
-	case AT_GUNZIP_TOO_BIG:
-		refuse_as(request, REFUSAL_TOO_BIG);
-		break;
-	case AT_GUNZIP_NO_MEMORY:
-		refuse_as(request, REFUSAL_BUSY);
-		break;
-	default:
-		refuse_as(request, REFUSAL_GZIP);
-		break;
-	}
-	at_body_clear(&receiver->plain, KEEP);
+		request->status =
+			at_answer_accept(&request->answer, request->format, &outcome.batch)
+				? MHD_HTTP_OK
+				: MHD_HTTP_INTERNAL_SERVER_ERROR;
+	at_intake_done(intake);
 }
 
 /* Makes the answer to a request that has come in whole. */
 static void conclude(struct at_receiver *receiver, struct request *request)
 {
-	unsigned int trouble = request->refusal ? 0 : at_trouble_next(&receiver->config.trouble);
+	struct at_trouble *asked = receiver->config.trouble;
+	unsigned int trouble = request->refusal ? 0 : at_trouble_next(asked);
+	struct at_tally *tally = receiver->config.intake->tally;
 
 	if (trouble) {
-		refuse_as(request, REFUSAL_TROUBLE);
+		refuse(request, &at_refusals[AT_REFUSAL_TROUBLE],
+		       at_refusals[AT_REFUSAL_TROUBLE].message);
 		request->status = trouble;
 		request->drop = trouble == AT_TROUBLE_DROP;
-		if (receiver->config.trouble.retry_after[0])
-			request->retry_after = receiver->config.trouble.retry_after;
+		if (asked->retry_after[0])
+			request->retry_after = asked->retry_after;
 	} else if (request->refusal) {
 		refuse(request, request->refusal, request->refusal->message);
-	} else if (request->gzip) {
-		unpack_and_serve(receiver, request);
 	} else {
-		serve(receiver, request, at_body_str(&request->body));
+		serve(receiver->config.intake, request);
 	}
-	receiver->config.tally->requests++;
-	receiver->config.tally->bytes += request->bytes;
-	receiver->config.tally->refused += request->status != MHD_HTTP_OK;
+	tally->requests++;
+	tally->bytes += request->bytes;
+	tally->refused += request->status != MHD_HTTP_OK;
 }
 
 /* The body has done its work, or is not wanted any more. */
 static void release_body(struct at_receiver *receiver, struct request *request)
 {
-	receiver->in_flight -= request->body.n;
-	at_body_free(&request->body);
+	at_intake_release(receiver->config.intake, &request->body);
 }
 
 static void collect(struct at_receiver *receiver, struct request *request, struct at_str piece)
@@ -208,13 +145,7 @@ static void collect(struct at_receiver *receiver, struct request *request, struc
 	request->bytes += piece.n;
 	if (request->refusal)
 		return;
-	if (piece.n > receiver->config.max_body - request->body.n)
-		request->refusal = &refusals[REFUSAL_TOO_BIG];
-	else if (piece.n > receiver->config.max_bodies - receiver->in_flight ||
-		 !at_body_add(&request->body, piece))
-		request->refusal = &refusals[REFUSAL_BUSY];
-	else
-		receiver->in_flight += piece.n;
+	request->refusal = at_intake_collect(receiver->config.intake, &request->body, piece);
 	if (request->refusal)
 		release_body(receiver, request);
 }
@@ -235,7 +166,7 @@ static enum MHD_Result send_answer(struct request *request)
 		MHD_add_response_header(response, "Retry-After", request->retry_after);
 	if (request->status == MHD_HTTP_METHOD_NOT_ALLOWED)
 		MHD_add_response_header(response, "Allow", "POST");
-	if (request->refusal == &refusals[REFUSAL_ENCODING])
+	if (request->refusal == &at_refusals[AT_REFUSAL_ENCODING])
 		MHD_add_response_header(response, "Accept-Encoding", "gzip");
 	result = MHD_queue_response(request->connection, request->status, response);
 	MHD_destroy_response(response);
@@ -244,7 +175,7 @@ static enum MHD_Result send_answer(struct request *request)
 
 static void delay(struct at_receiver *receiver, struct request *request)
 {
-	request->due = receiver->now + receiver->config.trouble.delay;
+	request->due = receiver->now + receiver->config.trouble->delay;
 	*(receiver->last ? &receiver->last->next : &receiver->first) = request;
 	receiver->last = request;
 	MHD_suspend_connection(request->connection);
@@ -297,7 +228,7 @@ static enum MHD_Result handle(void *data, struct MHD_Connection *connection, con
 	if (!request->status) {
 		conclude(receiver, request);
 		release_body(receiver, request);
-		if (receiver->config.trouble.delay) {
+		if (receiver->config.trouble->delay) {
 			delay(receiver, request);
 			return MHD_YES;
 		}
@@ -328,8 +259,6 @@ struct at_receiver *at_receiver_start(const struct at_receiver_config *config)
 	if (!receiver)
 		return NULL;
 	receiver->config = *config;
-	at_region_init(&receiver->region, REGION_FIRST, config->max_decoded);
-	at_decode_json_setup(config->max_decoded);
 	receiver->daemon = MHD_start_daemon(
 		MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_TURBO, 0, NULL, NULL, handle,
 		receiver, MHD_OPTION_LISTEN_SOCKET, config->fd, MHD_OPTION_CONNECTION_LIMIT,
@@ -382,7 +311,7 @@ int64_t at_receiver_run(struct at_receiver *receiver, uint64_t now)
 
 void at_receiver_hurry(struct at_receiver *receiver)
 {
-	receiver->config.trouble.delay = 0;
+	receiver->config.trouble->delay = 0;
 	for (struct request *request = receiver->first; request; request = request->next)
 		request->due = 0;
 }
@@ -392,7 +321,5 @@ void at_receiver_stop(struct at_receiver *receiver)
 	at_receiver_hurry(receiver);
 	resume_due(receiver);
 	MHD_stop_daemon(receiver->daemon);
-	at_region_free(&receiver->region);
-	at_body_free(&receiver->plain);
 	free(receiver);
 }

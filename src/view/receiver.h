@@ -4,8 +4,7 @@
 #ifndef AT_VIEW_RECEIVER_H
 #define AT_VIEW_RECEIVER_H
 
-#include "view/span.h"
-#include "view/tally.h"
+#include "view/intake.h"
 #include "view/trouble.h"
 
 struct at_receiver;
@@ -13,15 +12,9 @@ struct at_receiver;
 /* Set once; copied. */
 struct at_receiver_config {
 	int fd;                       /* listening socket; the receiver closes it */
-	size_t max_body;              /* bytes of a body, before and after decompression */
-	size_t max_bodies;            /* bytes of all bodies being received */
-	size_t max_decoded;           /* bytes that decoding one body may take */
 	unsigned int max_connections; /* further ones wait in the kernel */
-	struct at_trouble trouble;    /* what to pretend */
-	struct at_tally *tally;       /* requests, bytes, refused and malformed are counted here */
-	/* Gets the accepted spans of each request; they are gone when it returns. */
-	void (*sink)(const struct at_view_batch *batch, void *data);
-	void *sink_data;
+	struct at_trouble *trouble;   /* what to pretend; borrowed */
+	struct at_intake *intake;     /* where bodies go; its tally counts requests; borrowed */
 };
 
 /* NULL: no memory or descriptors, errno is set. */

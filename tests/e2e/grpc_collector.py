@@ -50,9 +50,9 @@ def message(body, packed=0):
 
 
 class Answer:
-    """status, message, details: of gRPC, in the trailers, or in the head when `only`; None: not told. http, kind: status
-    and content-type; body: the message; raw: instead of it, with its prefix. act: what happens instead, a function of
-    (connection, stream); after: what happens behind it, likewise. delay: seconds before."""
+    """status, message, details: of gRPC, in the trailers, or in the head when `only`; None: not told. http, kind:
+    status and content-type; body: the message; raw: instead of it, with its prefix. act: what happens instead, a
+    function of (connection, stream); after: what happens behind it, likewise. delay: seconds before."""
 
     def __init__(self, status=OK, message=None, details=None, only=False, http=200, kind="application/grpc", body=b"",
                  raw=None, act=None, delay=0, after=None, fields=()):

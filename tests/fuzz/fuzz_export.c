@@ -77,11 +77,11 @@ static void grpc(struct at_str s)
 	at_base64_encode(packed, a.grpc_details);
 	a.grpc_details = at_str(packed, at_base64_encoded(a.grpc_details.n));
 	judge_grpc(&a);
-	free(packed);
 	if (!a.grpc_status.n)
 		a.grpc_status = AT_STR_NONE;
 	a.status = (long)a.grpc_message.n;
 	judge_grpc(&a);
+	free(packed);
 }
 
 static void texts(struct at_str s)
