@@ -37,7 +37,7 @@ static void adopt(struct at_py *context, uint64_t token, uint64_t conn)
 	if (at_bridge_open(mark.token) || mark.conn != conn ||
 	    (mark.token && mark.home != (uintptr_t)context))
 		return;
-	mark = (struct at_python_mark){token, conn, (uintptr_t)context};
+	mark = (struct at_python_mark){.token = token, .conn = conn, .home = (uintptr_t)context};
 	at_python_mark_set(context, mark);
 }
 

@@ -11,6 +11,7 @@ struct at_python_mark {
 	uint64_t token; /* the request, 0: none so far (flow/bridge.h) */
 	uint64_t conn;  /* the server's connection that this context descends from, 0: from none */
 	uint64_t home;  /* the context that the request was given to; copies have another address */
+	int64_t fd;     /* of conn, where the part that wrote the mark needs it */
 };
 
 /* Makes the variable and learns how to read it; false when this Python is not as expected. GIL

@@ -6,8 +6,10 @@
  *   connections of a server share: an event lasts until the next handle is run (the call that
  *   enters a handle's context is replaced in uvloop's import table).
  * - So a context does not say which connection it descends from. One that is made while a request
- * is handled works for that; one that was there before (a task for each connection, a worker of the
- *   whole program) cannot be told from others, and never gets a request.
+ *   is handled works for that. A connection's own task is one that the protocol makes in
+ *   connection_made(), which is replaced in each class that is seen as a server's protocol: it gets
+ *   the connection's requests. Others that were there before (a worker of the whole program) never
+ *   get one.
  * - It writes at the end of a round, outside of any context: whose a request is, is said of the
  *   connection when the program hands the bytes over.
  */
@@ -21,7 +23,30 @@
 
 #define OBJECT "/uvloop/loop."
 
+/* In the mark of a context that has not run yet: it may find its first request read already. */
+#define FRESH UINT64_MAX
+
+/* The connection whose protocol is in connection_made() on this thread, 0: none, and its number. */
+static __thread uintptr_t made __attribute__((tls_model("initial-exec")));
+static __thread int made_fd __attribute__((tls_model("initial-exec")));
+
 /* ---- where events end ---- */
+
+/* A connection's own task runs. What was read before it waited for that wakes nobody, the task
+ * finds it: at its first run, and when it has others answer (aiohttp's makes a task for each
+ * request, and goes on when that is done). One that answers itself may do more for the old request.
+ */
+static void run_own(struct at_py *context)
+{
+	struct at_python_mark mark = at_python_mark_of(context);
+	if (!mark.fd || mark.home != (uintptr_t)context || at_bridge_open(mark.token))
+		return;
+	uint64_t token = at_bridge_asked_on((int)mark.fd, mark.conn, mark.token != FRESH);
+	if (token == mark.token)
+		return;
+	mark.token = token;
+	at_python_mark_set(context, mark);
+}
 
 /* The first loop runs already when we come: its thread is taken for a loop's from then on. */
 static int enter(struct at_py *context)
@@ -29,6 +54,7 @@ static int enter(struct at_py *context)
 	if (!at_bridge_reads())
 		at_bridge_go_on_reading();
 	at_bridge_event_over();
+	run_own(context);
 	return at_py.PyContext_Enter(context);
 }
 
@@ -43,11 +69,13 @@ static void schedule(struct at_py *context)
 	bool known = mark.home == (uintptr_t)context;
 	if (at_bridge_open(mark.token) || (!known && mark.token) || (known && !token))
 		return;
-	if (!known)
+	if (!known && made)
+		mark = (struct at_python_mark){.conn = made, .fd = made_fd};
+	else if (!known)
 		mark.conn = token ? conn : 0;
 	if (token && mark.conn != conn)
 		return;
-	mark.token = token;
+	mark.token = !known && made && !token ? FRESH : token;
 	mark.home = (uintptr_t)context;
 	at_python_mark_set(context, mark);
 }
@@ -76,7 +104,8 @@ static struct at_py *call(struct at_python_patch *patch, struct at_py *self,
 		if (!at_bridge_reads())
 			token = at_bridge_current();
 		if (token)
-			lent = at_python_mark_lend((struct at_python_mark){token, conn, 0});
+			lent = at_python_mark_lend(
+				(struct at_python_mark){.token = token, .conn = conn});
 	}
 	struct at_py *r = at_python_patched(patch, self, args, count, keywords);
 	at_python_mark_take_back(lent);
@@ -105,10 +134,11 @@ static struct at_py *run_forever(struct at_py *self, struct at_py *const *args, 
 	return at_python_run_loop(&loop[FOREVER], self, args, count, keywords);
 }
 
-#define METHOD(name, doc)                                                 \
-	{                                                                 \
-		{#name, name, AT_PY_FASTCALL, #name doc "\n--\n\n"}, NULL \
+#define METHOD_BY(name, function, doc)                                        \
+	{                                                                     \
+		{#name, function, AT_PY_FASTCALL, #name doc "\n--\n\n"}, NULL \
 	}
+#define METHOD(name, doc) METHOD_BY(name, name, doc)
 static struct at_python_patch loop[METHODS] = {
 	[SOON] = METHOD(call_soon, "($self, callback, *args, context=None)"),
 	[THREADSAFE] = METHOD(call_soon_threadsafe, "($self, callback, *args, context=None)"),
@@ -121,6 +151,7 @@ static struct at_python_patch loop[METHODS] = {
 
 static struct at_py *socket_args, *no_args;   /* ("socket",) and () */
 static struct at_py *info_name, *fileno_name; /* "get_extra_info", "fileno" */
+static struct at_py *protocol_name;           /* "get_protocol" */
 
 /* The result of object.name(*args), or NULL without an exception. */
 static struct at_py *ask(struct at_py *object, struct at_py *name, struct at_py *args)
@@ -132,7 +163,7 @@ static struct at_py *ask(struct at_py *object, struct at_py *name, struct at_py 
 	return r;
 }
 
-static void own(struct at_py *transport)
+static int number_of(struct at_py *transport)
 {
 	struct at_py *socket = ask(transport, info_name, socket_args);
 	struct at_py *number = ask(socket, fileno_name, no_args);
@@ -140,9 +171,90 @@ static void own(struct at_py *transport)
 	at_py.PyErr_Clear();
 	at_py.Py_DecRef(number);
 	at_py.Py_DecRef(socket);
+	return (int)fd;
+}
+
+/* ---- protocols of servers ---- */
+
+#define PROTOCOLS 8 /* classes */
+
+static struct at_python_patch protocols[PROTOCOLS];
+static struct at_py *classes[PROTOCOLS]; /* whose they are */
+static size_t known;
+
+/* protocol.connection_made(transport). A class may call its base's. */
+static struct at_py *make(const struct at_python_patch *patch, struct at_py *self,
+			  struct at_py *const *args, long count, struct at_py *keywords)
+{
+	uintptr_t outer = made;
+	if (!made && count == 1) {
+		made_fd = number_of(args[0]);
+		made = at_bridge_accepted_as(made_fd);
+	}
+	struct at_py *r = at_python_patched(patch, self, args, count, keywords);
+	made = outer;
+	return r;
+}
+
+#define MAKE(i)                                                                                 \
+	static struct at_py *make##i(struct at_py *self, struct at_py *const *args, long count, \
+				     struct at_py *keywords)                                    \
+	{                                                                                       \
+		return make(&protocols[i], self, args, count, keywords);                        \
+	}
+#define MADE(i) METHOD_BY(connection_made, make##i, "($self, transport)")
+MAKE(0)
+MAKE(1)
+MAKE(2)
+MAKE(3)
+MAKE(4)
+MAKE(5)
+MAKE(6)
+MAKE(7)
+static struct at_python_patch protocols[PROTOCOLS] = {MADE(0), MADE(1), MADE(2), MADE(3),
+						      MADE(4), MADE(5), MADE(6), MADE(7)};
+
+static bool is_known(const struct at_py *class)
+{
+	for (size_t i = 0; i < known; i++)
+		if (classes[i] == class)
+			return true;
+	return false;
+}
+
+/* What a server's connection is written to by: its class is seen to from then on. */
+static void learn_protocol(struct at_py *transport)
+{
+	struct at_py *protocol = known < PROTOCOLS ? ask(transport, protocol_name, no_args) : NULL;
+	struct at_py *class = protocol ? at_py.PyObject_Type(protocol) : NULL;
+	if (class && !is_known(class)) {
+		classes[known] = class;
+		at_py.Py_IncRef(class);
+		if (!at_python_patch(class, &protocols[known], 1))
+			protocols[known].original = NULL;
+		known++;
+	}
+	at_py.PyErr_Clear();
+	at_py.Py_DecRef(class);
+	at_py.Py_DecRef(protocol);
+}
+
+/* An answer is written to a server's connection. */
+static void answer(struct at_py *transport, int fd)
+{
+	const struct at_py *here = at_python_peek_context();
+	struct at_python_mark mark = at_python_mark_of(here);
+	if (mark.fd == fd && mark.conn)
+		at_bridge_answered_by(fd, mark.conn, mark.home != (uintptr_t)here);
+	learn_protocol(transport);
+}
+
+static void own(struct at_py *transport)
+{
+	int fd = number_of(transport);
 	uint64_t token = at_bridge_current();
-	if (fd >= 0)
-		at_bridge_own((int)fd, token ? token : at_bridge_event_outside(NULL));
+	if (fd >= 0 && !at_bridge_own(fd, token ? token : at_bridge_event_outside(NULL)))
+		answer(transport, fd);
 }
 
 enum { WRITE, WRITELINES };
@@ -174,7 +286,8 @@ static bool prepare(void)
 	no_args = at_py.PyTuple_New(0);
 	info_name = at_py.PyUnicode_InternFromString("get_extra_info");
 	fileno_name = at_py.PyUnicode_InternFromString("fileno");
-	return socket && socket_args && no_args && info_name && fileno_name &&
+	protocol_name = at_py.PyUnicode_InternFromString("get_protocol");
+	return socket && socket_args && no_args && info_name && fileno_name && protocol_name &&
 	       at_py.PyTuple_SetItem(socket_args, 0, socket) == 0;
 }
 

@@ -37,6 +37,7 @@ static struct at_conn *prepare(enum at_conn_role role)
 	c->owner = NULL;
 	c->told = false;
 	c->blind = false;
+	c->delegates = false;
 	c->way = AT_WAY_NEW;
 	c->hello = 0;
 	c->tls_version = 0;

@@ -70,6 +70,7 @@ struct at_conn {
 	bool told;            /* a runtime said who the owner is */
 	bool blind;           /* opened in an event loop for nobody knows which open request */
 	bool pooled;          /* flow: a pool has looked at it since the last answer */
+	bool delegates;       /* a server's: tasks that its own one has made answer last */
 };
 
 /* A connection object for fd, put into the map in place of what was there; returned locked. NULL

@@ -252,6 +252,42 @@ bool at_bridge_own(int fd, uint64_t token)
 	return ours;
 }
 
+uintptr_t at_bridge_accepted_as(int fd)
+{
+	at_thread_enter();
+	struct at_conn *c = fd >= 0 ? at_conn_lock_known(fd) : NULL;
+	uintptr_t conn = c && c->role == AT_CONN_SERVER ? (uintptr_t)c : 0;
+	if (c)
+		at_conn_unlock(c);
+	at_thread_leave();
+	return conn;
+}
+
+void at_bridge_answered_by(int fd, uintptr_t conn, bool others)
+{
+	at_thread_enter();
+	struct at_conn *c = at_conn_lock_known(fd);
+	if (c && (uintptr_t)c == conn)
+		c->delegates = others;
+	if (c)
+		at_conn_unlock(c);
+	at_thread_leave();
+}
+
+uint64_t at_bridge_asked_on(int fd, uintptr_t conn, bool if_others)
+{
+	uint64_t token = 0;
+	at_thread_enter();
+	struct at_conn *c = at_conn_lock_known(fd);
+	struct at_talk *t = c && (uintptr_t)c == conn ? c->talk : NULL;
+	if (t && t->first && t->first->named && (c->delegates || !if_others))
+		token = at_exchange_token(at_exchange_ref(t->first));
+	if (c)
+		at_conn_unlock(c);
+	at_thread_leave();
+	return token;
+}
+
 uint64_t at_bridge_serve(int fd)
 {
 	uint64_t token = 0;

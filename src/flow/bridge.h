@@ -100,6 +100,18 @@ uint64_t at_bridge_event_outside(uintptr_t *ret_conn);
 uintptr_t at_bridge_accepted(void);
 void at_bridge_accepted_over(void);
 
+/* What tells the connection of fd apart, one that was accepted here: as at_bridge_event's
+ * *ret_conn. 0: fd is no such connection. Takes the connection's lock: never from within a hook. */
+uintptr_t at_bridge_accepted_as(int fd);
+
+/* Who answers on fd, when that is the connection `conn` (at_bridge_accepted_as): the connection's
+ * own task, or others that it has made (`others`). Likewise. */
+void at_bridge_answered_by(int fd, uintptr_t conn, bool others);
+
+/* The oldest request on fd whose head is read and that is open, when that is the connection `conn`;
+ * 0: none. `if_others`: only when others than its own task have answered last. Likewise. */
+uint64_t at_bridge_asked_on(int fd, uintptr_t conn, bool if_others);
+
 /* The next request that is written to fd is made by the request of `token` (0: by none), whoever
  * writes it. False when fd is not a connection made here. Takes the connection's lock: never from
  * within a hook. */

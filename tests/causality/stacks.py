@@ -176,8 +176,7 @@ STACKS = [
     ),
     Stack(
         "aiohttp-uvloop", "the same with uvloop", "python3-aiohttp python3-uvloop",
-        python("front_async.py", LOOP="uvloop"), ASYNC, 0,
-        "all connections of a server share one context there",
+        python("front_async.py", LOOP="uvloop"), ASYNC, EVENT_LOOP,
     ),
     Stack("node-fetch", "Node http, fetch", "nodejs", node(CLIENT="fetch"), SYNC + " fan", EVENT_LOOP),
     Stack("node-http", "Node http, http.request, keep-alive agent", "nodejs", node(CLIENT="http"), SYNC + " fan",

@@ -161,6 +161,30 @@ def test_uvicorn(shared, peer, loop):
     run_kind(shared, server, "sleep", 2 * MANY)
 
 
+@pytest.fixture(scope="module")
+def uvloops(shared, peer):
+    pytest.importorskip("uvloop")
+    script = f"import runpy, uvloop\nuvloop.install()\nrunpy.run_path({str(APPS / 'loops.py')!r}, run_name='__main__')"
+    server = start(shared, [PYTHON, "-c", script], peer)
+    take = shared.fresh()
+    ask_many(server.port, ["/sleep/0"])  # from its first answer on the bridge knows the protocol
+    take(3)
+    return server
+
+
+@pytest.mark.parametrize("kind", ["sleep", "gather", "executor"])
+def test_a_connection_s_own_task_on_uvloop(shared, uvloops, kind):
+    run_kind(shared, uvloops, kind, 2 * MANY)
+
+
+@pytest.mark.parametrize(("kind", "each"), [("queue", 2), ("late", 1), ("late", 4)])
+def test_nobody_s_work_on_uvloop(shared, uvloops, kind, each):
+    """The next request of a connection may have come before what is called late."""
+    take = shared.fresh()
+    ask_many(uvloops.port, [f"/{kind}/{n}" for n in range(80)], each)
+    assert all(not s.parent and s.rule == "none" for s in take(160) if s.kind == "client")
+
+
 # --- greenlets ---
 
 
