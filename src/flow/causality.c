@@ -261,7 +261,8 @@ struct at_ref at_causality_current(enum at_rule *ret_rule)
 
 struct at_ref at_causality_reads(void)
 {
-	return is_inherited() ? (struct at_ref){0} : worker.current;
+	struct at_ref none = {0};
+	return is_inherited() ? none : worker.current;
 }
 
 struct at_ref at_causality_lends(void)
