@@ -151,6 +151,23 @@ static void give_up_work(void)
 	at_thread_is_snatched();
 }
 
+/* Out of our work for good. */
+static void leave_work(struct at_thread *self)
+{
+	free_signals();
+	self->passed = 0;
+	self->guard = 0;
+}
+
+void at_thread_end(void)
+{
+	struct at_thread *self = &at_thread_self;
+	if (!self->guard || self->guard >= AT_THREAD_OURS)
+		return;
+	give_up_work();
+	leave_work(self);
+}
+
 bool at_thread_must_pass(void)
 {
 	struct at_thread *self = &at_thread_self;
@@ -164,9 +181,7 @@ bool at_thread_must_pass(void)
 		return true;
 	if (jumped)
 		give_up_work();
-	free_signals();
-	self->passed = 0;
-	self->guard = 0;
+	leave_work(self);
 	return false;
 }
 

@@ -52,6 +52,10 @@ static inline bool at_thread_pass(void)
 	return at_thread_must_pass();
 }
 
+/* The thread ends. When that is in a handler (pthread_exit) that has interrupted our work, it is
+ * given up. */
+void at_thread_end(void);
+
 /* Called when a thread turns out to have left our work by a jump: what it was to do next was not
  * done. NULL: nobody wants to know. Set by the constructor. */
 extern void (*at_thread_on_jump)(void);

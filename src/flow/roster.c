@@ -74,6 +74,7 @@ static bool is_alone(void)
 static void leave(void *round)
 {
 	uintptr_t n = (uintptr_t)round;
+	at_thread_end();
 	if (n < PTHREAD_DESTRUCTOR_ITERATIONS && pthread_setspecific(key, (void *)(n + 1)) == 0)
 		return;
 	at_thread_enter_margin();

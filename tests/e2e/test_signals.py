@@ -49,7 +49,10 @@ def test_a_handler_that_leaves_by_longjmp(tmp_path, how):
     assert lost_by_jumps(err, spans) == 1
 
 
-@pytest.mark.parametrize("how, warm, stride", [("jump", 0, 1999), ("jump", 2, 199), ("cancel", 2, 399)])
+TAKEN_AWAY = [("jump", 0, 1999), ("jump", 2, 199), ("cancel", 2, 399), ("exit", 0, 1999), ("exit", 2, 199)]
+
+
+@pytest.mark.parametrize("how, warm, stride", TAKEN_AWAY)
 def test_a_thread_that_is_taken_away_at_any_instruction(tmp_path, how, warm, stride):
     """One in so many of the first call's instructions, of the third's: each in a process of its own, which goes on."""
     spans = tmp_path / "spans"
@@ -57,8 +60,22 @@ def test_a_thread_that_is_taken_away_at_any_instruction(tmp_path, how, warm, str
     code, out, err = traced([STEPPED, how, warm, 1, stride], spans, timeout=120, **more)
     assert (code, out.splitlines()[-1]) == (0, "ok"), err
     assert lost_by_jumps(err, spans) == len(out.splitlines()) > 8
-    assert how == "jump" or "lost" not in err
+    assert how != "cancel" or "lost" not in err
     assert min(int(n) for n in re.findall(r"(\d+) spans finished|of (\d+) spans", err) for n in n if n) >= 10 + 2 * warm
+
+
+def test_a_thread_that_is_taken_away_and_never_calls_again(tmp_path):
+    """What it has left half done it does not give up: others are served as ever, and what is lost by it is counted."""
+    spans = tmp_path / "spans"
+    more = {"AUTOTRACE_EXIT_TIMEOUT": 300, "AUTOTRACE_LOG_LEVEL": "info"}
+    code, out, err = traced([STEPPED, "still", 2, 1, 399], spans, timeout=120, **more)
+    assert (code, out.splitlines()[-1]) == (0, "ok"), err
+    told = re.findall(r"autotrace: \d+: (?:(\d+) spans finished|lost (\d+) of (\d+) spans: (.*))", err)
+    assert len(told) == len(err.splitlines()) == len(out.splitlines()) > 8
+    assert {re.sub(r"\d+ ", "", causes) for *_, causes in told} <= {"", "not delivered before exit"}
+    finished = [int(all_well or of) for all_well, _, of, _ in told]
+    assert min(finished) >= 2 + 2 * 5
+    assert len(spans.read_text().splitlines()) == sum(finished) - sum(int(lost or 0) for _, lost, *_ in told)
 
 
 @pytest.mark.parametrize("how", ["storm", "storm_small"])

@@ -1,12 +1,13 @@
 /*
  * A thread that is taken out of what it does, at every place where it can be.
  *
- *   stepped jump|cancel WARM FIRST STRIDE
+ *   stepped jump|cancel|exit|still WARM FIRST STRIDE
  *
  * A child makes WARM calls with their answers and begins another. It is stopped behind FIRST
  * instructions of that one, the next child behind FIRST + STRIDE, and so on to the call's end;
- * there it gets a signal whose handler leaves by siglongjmp, or cancels the thread asynchronously.
- * It makes AFTER more, if need be on another thread, and ends. Prints a line "CHILD behind N" for
+ * there it gets a signal whose handler leaves by siglongjmp, cancels the thread asynchronously,
+ * calls pthread_exit, or leaves by siglongjmp to where nothing is called any more (still). It makes
+ * AFTER more, but for the first on another thread, and ends. Prints a line "CHILD behind N" for
  * each.
  */
 #include <pthread.h>
@@ -34,6 +35,27 @@ static void on_cancel(int unused)
 	pthread_cancel(pthread_self());
 }
 
+static void on_exit_(int unused)
+{
+	(void)unused;
+	pthread_exit(NULL);
+}
+
+static const struct way {
+	const char *name;
+	void (*handler)(int);
+	bool goes_on; /* the thread itself */
+	bool stays;   /* it is there, and makes no call */
+} ways[] = {
+	{"jump", on_jump, true, false},
+	{"cancel", on_cancel, false, false},
+	{"exit", on_exit_, false, false},
+	{"still", on_jump, false, true},
+};
+
+static const struct way *way;
+static volatile bool is_still;
+
 static void end(void)
 {
 	for (int i = 0; i < AFTER; i++)
@@ -43,7 +65,10 @@ static void end(void)
 
 static void *end_after(void *thread)
 {
-	pthread_join(*(pthread_t *)thread, NULL);
+	if (!way->stays)
+		pthread_join(*(pthread_t *)thread, NULL);
+	while (way->stays && !is_still)
+		usleep(1000);
 	end();
 	return NULL;
 }
@@ -57,22 +82,28 @@ static __attribute__((noinline)) void stepped_call(void)
 	raise(SIGSTOP);
 }
 
-static void child(int warm, bool cancel)
+static void child(int warm)
 {
-	struct sigaction act = {.sa_handler = cancel ? on_cancel : on_jump};
+	struct sigaction act = {.sa_handler = way->handler};
+	bool cancel = way->handler == on_cancel;
 	static pthread_t self, other;
 	self = pthread_self();
 	must(sigaction(SIGUSR1, &act, NULL) == 0, "sigaction");
-	must(!cancel || (pthread_setcanceltype(PTHREAD_CANCEL_ASYNCHRONOUS, NULL) == 0 &&
-			 pthread_create(&other, NULL, end_after, &self) == 0),
+	must(!cancel || pthread_setcanceltype(PTHREAD_CANCEL_ASYNCHRONOUS, NULL) == 0, "the type");
+	must(way->goes_on || pthread_create(&other, NULL, end_after, &self) == 0,
 	     "the other thread");
 	must(ptrace(PTRACE_TRACEME, 0, 0, 0) == 0, "PTRACE_TRACEME");
 	for (int i = 0; i < warm; i++)
 		speak();
 	if (sigsetjmp(out, 1) == 0)
 		stepped_call();
+	is_still = true;
+	while (way->stays)
+		syscall(SYS_pause);
 	if (cancel)
 		pthread_cancel(self);
+	if (!way->goes_on)
+		pthread_exit(NULL);
 	end();
 }
 
@@ -87,14 +118,14 @@ static int resume(pid_t pid, int how, int signal_number)
 }
 
 /* Whether the call had so many instructions. */
-static bool step(int warm, long count, bool cancel)
+static bool step(int warm, long count)
 {
 	int status;
 	long done = 0;
 	fflush(stdout);
 	pid_t pid = fork();
 	if (pid == 0)
-		child(warm, cancel);
+		child(warm);
 	must(pid > 0 && waitpid(pid, &status, 0) == pid && WIFSTOPPED(status), "the first stop");
 	while (done < count && resume(pid, PTRACE_SINGLESTEP, 0) == SIGTRAP)
 		done++;
@@ -109,9 +140,12 @@ static bool step(int warm, long count, bool cancel)
 
 int main(int argc, char **argv)
 {
-	must(argc == 5, "stepped jump|cancel WARM FIRST STRIDE");
+	for (size_t i = 0; argc == 5 && i < sizeof(ways) / sizeof(ways[0]); i++)
+		if (strcmp(argv[1], ways[i].name) == 0)
+			way = &ways[i];
+	must(way != NULL, "stepped jump|cancel|exit|still WARM FIRST STRIDE");
 	long count = atol(argv[3]);
-	while (step(atoi(argv[2]), count, strcmp(argv[1], "cancel") == 0))
+	while (step(atoi(argv[2]), count))
 		count += atol(argv[4]);
 	printf("ok\n");
 	return 0;
