@@ -49,7 +49,7 @@ def test_a_handler_that_leaves_by_longjmp(tmp_path, how):
     assert lost_by_jumps(err, spans) == 1
 
 
-TAKEN_AWAY = [("jump", 0, 1999), ("jump", 2, 199), ("cancel", 2, 399), ("exit", 0, 1999), ("exit", 2, 199)]
+TAKEN_AWAY = [("jump", 0, 1999), ("jump", 2, 199), ("cancel", 2, 399), ("exit", 0, 3999), ("exit", 2, 599)]
 
 
 @pytest.mark.parametrize("how, warm, stride", TAKEN_AWAY)
@@ -68,7 +68,7 @@ def test_a_thread_that_is_taken_away_and_never_calls_again(tmp_path):
     """What it has left half done it does not give up: others are served as ever, and what is lost by it is counted."""
     spans = tmp_path / "spans"
     more = {"AUTOTRACE_EXIT_TIMEOUT": 300, "AUTOTRACE_LOG_LEVEL": "info"}
-    code, out, err = traced([STEPPED, "still", 2, 1, 399], spans, timeout=120, **more)
+    code, out, err = traced([STEPPED, "still", 2, 1, 599], spans, timeout=120, **more)
     assert (code, out.splitlines()[-1]) == (0, "ok"), err
     told = re.findall(r"autotrace: \d+: (?:(\d+) spans finished|lost (\d+) of (\d+) spans: (.*))", err)
     assert len(told) == len(err.splitlines()) == len(out.splitlines()) > 8
