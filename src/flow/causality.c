@@ -21,20 +21,25 @@
 #define HELPED_MIN     4
 #define HELPED_FOR_ONE 8
 
+/* Requests taken that must have been answered by their takers, in a row, before a taker's call is
+ * believed to be theirs; one that was not doubles it. */
+#define TAKEN_MIN      8u
+#define TAKEN_LOST_MAX 20u
+
 /* Requests read whole and put off that a thread knows of. */
 #define WAITING_MAX 64
 
 /* What a thread is working on. */
 struct worker {
-	struct at_ref current;  /* the request, valid while it is open */
-	uint8_t rule;           /* AT_RULE_THREAD, AT_RULE_LOOP or AT_RULE_INHERITED */
-	bool looped;            /* this thread multiplexes connections */
-	bool serves;            /* it has read requests */
-	bool touched;           /* it has done something for the current one since it took it up */
-	bool defers;            /* it took up another before: several are waiting to be worked on */
-	bool spilled;           /* more are waiting than find a place */
-	bool queues;            /* it has worked on one that it had put off, as HAProxy does */
-	uint32_t waiting;       /* how many are in put_off */
+	struct at_ref current; /* the request, valid while it is open */
+	uint8_t rule;     /* AT_RULE_THREAD, AT_RULE_TAKEN, AT_RULE_LOOP or AT_RULE_INHERITED */
+	bool looped;      /* this thread multiplexes connections */
+	bool serves;      /* it has read requests */
+	bool touched;     /* it has done something for the current one since it took it up */
+	bool defers;      /* it took up another before: several are waiting to be worked on */
+	bool spilled;     /* more are waiting than find a place */
+	bool queues;      /* it has worked on one that it had put off, as HAProxy does */
+	uint32_t waiting; /* how many are in put_off */
 	struct at_ref *put_off; /* room for WAITING_MAX from the pool, NULL until one is: requests
 				   read whole, and left without anything done for them */
 };
@@ -91,8 +96,42 @@ static void take_up(struct at_ref r, enum at_rule rule)
 	worker.rule = (uint8_t)rule;
 }
 
+/* Requests taken and answered by the same thread since the last that was not, and these (atomic).
+ */
+static uint32_t kept, lost;
+
+static bool are_takers(void)
+{
+	uint32_t n = __atomic_load_n(&lost, __ATOMIC_RELAXED);
+	return __atomic_load_n(&kept, __ATOMIC_RELAXED) >=
+	       TAKEN_MIN << (n < TAKEN_LOST_MAX ? n : TAKEN_LOST_MAX);
+}
+
+static bool has_taken(void)
+{
+	return worker.current.exchange && worker.rule == AT_RULE_TAKEN;
+}
+
+static void taken_in_vain(void)
+{
+	if (__atomic_load_n(&lost, __ATOMIC_RELAXED) < TAKEN_LOST_MAX)
+		__atomic_add_fetch(&lost, 1, __ATOMIC_RELAXED);
+	__atomic_store_n(&kept, 0, __ATOMIC_RELAXED);
+}
+
+/* The thread turns to something else. A request that is over may have lost its client. */
+static void leave_taken(void)
+{
+	if (!has_taken())
+		return;
+	if (at_exchange_valid(worker.current))
+		taken_in_vain();
+	worker.current = (struct at_ref){0};
+}
+
 void at_causality_serve(const struct at_exchange *x)
 {
+	leave_taken();
 	worker.serves = true;
 	at_causality_left();
 	take_up(at_exchange_ref(x), worker.looped ? AT_RULE_LOOP : AT_RULE_THREAD);
@@ -170,8 +209,27 @@ void at_causality_orphan(struct at_exchange *call)
 		at_defer_begin(call);
 }
 
+void at_causality_take(struct at_exchange *x)
+{
+	struct at_ref r = at_exchange_ref(x);
+	bool busy = at_exchange_valid(worker.current) && !has_taken();
+	if (worker.looped || at_bridge_is_on() || busy || is_same(r, worker.current))
+		return;
+	leave_taken();
+	worker.current = r;
+	worker.rule = AT_RULE_TAKEN;
+	x->taken = true;
+}
+
 void at_causality_answer(struct at_exchange *x)
 {
+	if (has_taken() && worker.current.exchange == x) {
+		__atomic_add_fetch(&kept, 1, __ATOMIC_RELAXED);
+		worker.rule = AT_RULE_THREAD;
+	} else if (x->taken) {
+		taken_in_vain();
+	}
+	x->taken = false;
 	if (!worker.looped)
 		at_defer_decide(x);
 	else if (worker.current.exchange != x)
@@ -201,6 +259,7 @@ void at_causality_resume(const struct at_exchange *call)
 
 void at_causality_wait(bool several, bool waits)
 {
+	leave_taken();
 	worker.defers = (put_off() || worker.defers) && !waits;
 	worker.current = (struct at_ref){0};
 	at_bridge_event_over();
@@ -251,7 +310,8 @@ struct at_ref at_causality_current(enum at_rule *ret_rule)
 	bool open = at_exchange_valid(worker.current);
 	if (!open && is_inherited())
 		heir_seen(&stayed);
-	if (worker.defers || !open || (is_inherited() && !are_helpers())) {
+	if (worker.defers || !open || (is_inherited() && !are_helpers()) ||
+	    (has_taken() && !are_takers())) {
 		*ret_rule = AT_RULE_NONE;
 		return (struct at_ref){0};
 	}

@@ -59,6 +59,11 @@ struct at_ref at_causality_repeated(const struct at_message *m);
 /* A call about to be made has no parent that could be told now: gives it its identity. */
 void at_causality_orphan(struct at_exchange *call);
 
+/* The thread asks how this request's connection is, before anything of an answer: a worker does so
+ * when it takes the request up that another thread has read. It is believed in programs in which
+ * those who ask are those who answer. The connection is locked. */
+void at_causality_take(struct at_exchange *x);
+
 /* The thread begins to answer this request; has answered it. Its connection is locked. */
 void at_causality_answer(struct at_exchange *x);
 void at_causality_answered(void);

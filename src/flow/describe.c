@@ -330,9 +330,9 @@ static void put_sizes(struct at_exchange *x)
 struct at_str at_describe_rule(const struct at_exchange *x)
 {
 	static const struct at_str names[AT_RULES] = {
-		AT_STR("none"),     AT_STR("header"),      AT_STR("bridge"),    AT_STR("thread"),
-		AT_STR("loop"),     AT_STR("repeated"),    AT_STR("inherited"), AT_STR("only one"),
-		AT_STR("deferred"), AT_STR("environment"),
+		AT_STR("none"),     AT_STR("header"),   AT_STR("bridge"),      AT_STR("thread"),
+		AT_STR("taken"),    AT_STR("loop"),     AT_STR("repeated"),    AT_STR("inherited"),
+		AT_STR("only one"), AT_STR("deferred"), AT_STR("environment"),
 	};
 	return x->kind == AT_SPAN_SERVER && x->parent_remote ? AT_STR("remote") : names[x->rule];
 }

@@ -160,6 +160,7 @@ static void count_rule(const struct at_exchange *x)
 		[AT_RULE_HEADER] = AT_COUNT_links_header,
 		[AT_RULE_BRIDGE] = AT_COUNT_links_bridge,
 		[AT_RULE_THREAD] = AT_COUNT_links_thread,
+		[AT_RULE_TAKEN] = AT_COUNT_links_taken,
 		[AT_RULE_LOOP] = AT_COUNT_links_loop,
 		[AT_RULE_REPEATED] = AT_COUNT_links_repeated,
 		[AT_RULE_INHERITED] = AT_COUNT_links_inherited,

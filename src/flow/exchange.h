@@ -24,6 +24,7 @@ enum at_rule {
 	AT_RULE_HEADER,    /* the outgoing request carried the context of a request open here */
 	AT_RULE_BRIDGE,    /* the runtime said so */
 	AT_RULE_THREAD,    /* made by the thread that read the request and has not answered it */
+	AT_RULE_TAKEN,     /* the thread asked how that request's connection is, before it began */
 	AT_RULE_LOOP,      /* the event being served, or the request that owns the connection */
 	AT_RULE_REPEATED,  /* in a loop, it is the same request as exactly one that was put off */
 	AT_RULE_INHERITED, /* the thread was created while its creator served the request */
@@ -63,6 +64,7 @@ struct at_exchange {
 	bool torn;                /* the head came in more than one piece */
 	uint8_t told;          /* enum told in exchange.c: whether the identity is final (atomic) */
 	bool asked;            /* the request's last byte went by */
+	bool taken;            /* a worker has asked how its connection is */
 	bool handed;           /* a runtime was told of it */
 	bool answering;        /* the response's first byte went by */
 	bool parent_remote;    /* the parent came over the wire */

@@ -192,6 +192,19 @@ void at_shore_socket_error(int fd, const void *value, socklen_t len)
 	at_boot_leave(saved);
 }
 
+void at_shore_asked_about(int fd)
+{
+	int saved = errno;
+	at_thread_enter();
+	struct at_conn *c = at_conn_lock_known(fd);
+	const struct at_talk *t = c && c->role == AT_CONN_SERVER ? c->talk : NULL;
+	if (t && t->first && t->first == t->last && t->first->named && !t->first->answering)
+		at_causality_take(t->first);
+	if (c)
+		at_conn_leave(c, fd);
+	at_boot_leave(saved);
+}
+
 /* Its number stays boring: every call that makes a socket of it again says so, and files, which are
  * opened by calls that nobody sees, need no second look. */
 void at_shore_closing(int fd)

@@ -90,6 +90,8 @@ void at_shore_connected(int fd, const struct sockaddr *addr, socklen_t len, int 
 			uint64_t began);
 /* getsockopt(SO_ERROR) wrote `len` bytes there. */
 void at_shore_socket_error(int fd, const void *value, socklen_t len);
+/* getsockopt(TCP_INFO) was asked: a worker that looks whether its client is still there. */
+void at_shore_asked_about(int fd);
 /* Before close(), dup2() onto it, fclose(): forgets fd. */
 void at_shore_closing(int fd);
 void at_shore_closing_stdio(FILE *f);

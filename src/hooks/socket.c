@@ -2,6 +2,8 @@
  * Births of descriptors: sockets, accepted and connected ones, duplicates.
  */
 #include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 
 #include "bridge/jvm.h"
 #include "bridge/node.h"
@@ -95,6 +97,8 @@ int AT_HOOK(getsockopt)(int fd, int level, int name, void *value, socklen_t *len
 	int rc = at_libc.getsockopt(fd, level, name, value, len);
 	if (rc == 0 && level == SOL_SOCKET && name == SO_ERROR && !at_shore_pass(fd))
 		at_shore_socket_error(fd, value, *len);
+	else if (rc == 0 && level == IPPROTO_TCP && name == TCP_INFO && !at_shore_pass(fd))
+		at_shore_asked_about(fd);
 	if (!at_thread_pass())
 		at_python_glance();
 	return rc;

@@ -734,6 +734,75 @@ static void what_a_loop_waited_for_early_is_its_event_too(void **state)
 	close(other);
 }
 
+/* What a worker's thread does with requests that main has read: it asks about both connections (-1:
+ * none), calls, and answers the first. */
+static struct {
+	int asks[2];
+	bool answers;
+} job;
+
+static void *do_job(void *unused)
+{
+	(void)unused;
+	for (int i = 0; i < 2; i++)
+		if (job.asks[i] >= 0)
+			at_shore_asked_about(job.asks[i]);
+	call_once((void *)"GET /a HTTP/1.1\r\nHost: h\r\n\r\n");
+	if (job.answers)
+		goes(job.asks[0], answer);
+	return NULL;
+}
+
+static void work(int first, int second, bool answers)
+{
+	pthread_t id;
+	job.asks[0] = first;
+	job.asks[1] = second;
+	job.answers = answers;
+	assert_int_equal(pthread_create(&id, NULL, do_job, NULL), 0);
+	pthread_join(id, NULL);
+}
+
+/* Whether what a worker calls after it has asked about the connection is that request's. */
+static bool is_taken(int fd, int peer, bool answers)
+{
+	clean_corridor(NULL);
+	comes(peer, fd, "GET /A HTTP/1.1\r\nHost: h\r\n\r\n");
+	work(fd, -1, answers);
+	if (!answers)
+		goes(fd, answer);
+	struct at_span *call = span_with("url.full", "http://h/a");
+	return strcmp(value(call, "autotrace.link.rule"), "taken") == 0 &&
+	       is_child(call, span_with("url.path", "/A"));
+}
+
+static void who_asks_and_answers_has_taken_the_request(void **state)
+{
+	enum { MIN = 8 };
+	int peer, other_peer;
+	(void)state;
+	int fd = served(&peer), other = served(&other_peer);
+	for (int i = 0; i < MIN; i++)
+		assert_false(is_taken(fd, peer, true));
+	assert_true(is_taken(fd, peer, true));
+	assert_true(is_taken(fd, peer, false));
+	for (int i = 0; i < 2 * MIN; i++)
+		assert_false(is_taken(fd, peer, true));
+	assert_true(is_taken(fd, peer, true));
+	/* One that looks around works for the last, if for anyone, and is not believed. */
+	clean_corridor(NULL);
+	comes(peer, fd, "GET /B HTTP/1.1\r\nHost: h\r\n\r\n");
+	comes(other_peer, other, "GET /C HTTP/1.1\r\nHost: h\r\n\r\n");
+	work(fd, other, false);
+	goes(fd, answer);
+	goes(other, answer);
+	assert_true(is_root(span_with("url.full", "http://h/a")));
+	closing(fd);
+	closing(other);
+	close(peer);
+	close(other_peer);
+}
+
 #define TEST(name) cmocka_unit_test_setup(name, clean_corridor)
 
 int main(void)
@@ -753,6 +822,7 @@ int main(void)
 		TEST(a_thread_that_is_not_born_leaves_nothing),
 		TEST(a_failed_connect_is_the_request_s),
 		TEST(a_connection_that_has_come_about_is_an_event),
+		TEST(who_asks_and_answers_has_taken_the_request),
 		TEST(what_a_loop_waited_for_early_is_its_event_too),
 	};
 	return cmocka_run_group_tests(tests, start_corridor, NULL);
