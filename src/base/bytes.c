@@ -19,6 +19,19 @@ bool at_str_eq_nocase(struct at_str a, struct at_str b)
 	return true;
 }
 
+bool at_str_is_token(struct at_str s)
+{
+	static const char others[] = "!#$%&'*+-.^_`|~";
+	for (size_t i = 0; i < s.n; i++) {
+		char c = s.p[i];
+		bool word =
+			(c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
+		if (!word && (c == 0 || !strchr(others, c)))
+			return false;
+	}
+	return s.n > 0;
+}
+
 struct at_str at_str_trim(struct at_str s)
 {
 	while (s.n && (s.p[0] == ' ' || s.p[0] == '\t')) {

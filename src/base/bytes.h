@@ -60,6 +60,9 @@ bool at_str_eq_nocase(struct at_str a, struct at_str b);
 /* Without leading and trailing spaces and tabs (OWS of RFC 9110). */
 struct at_str at_str_trim(struct at_str s);
 
+/* Whether it is a token of RFC 9110: a field's name and the like. */
+bool at_str_is_token(struct at_str s);
+
 /* Index of byte c, or -1. */
 ptrdiff_t at_str_find(struct at_str s, char c);
 

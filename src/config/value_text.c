@@ -146,24 +146,11 @@ enum at_verdict at_value_url(struct at_value *v)
 	return keep(v, at_str_head(v->text, end), path ? AT_STR_NONE : AT_STR("/"), tail);
 }
 
-static bool token(struct at_str s)
-{
-	static const char others[] = "!#$%&'*+-.^_`|~";
-	for (size_t i = 0; i < s.n; i++) {
-		char c = s.p[i];
-		bool word =
-			(c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
-		if (!word && (c == 0 || !strchr(others, c)))
-			return false;
-	}
-	return s.n > 0;
-}
-
 /* Whether a list entry is `name=value` with nothing in it that would break out of a header. */
 static bool header(struct at_str entry)
 {
 	ptrdiff_t equals = at_str_find(entry, '=');
-	if (equals < 0 || !token(at_str_trim(at_str_head(entry, (size_t)equals))))
+	if (equals < 0 || !at_str_is_token(at_str_trim(at_str_head(entry, (size_t)equals))))
 		return false;
 	for (size_t i = (size_t)equals; i < entry.n; i++)
 		if ((unsigned char)entry.p[i] < ' ' && entry.p[i] != '\t')

@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/counter.h"
 #include "flow/boot.h"
+#include "flow/carrier.h"
 #include "flow/causality.h"
 #include "flow/describe.h"
 #include "flow/story.h"
@@ -63,15 +64,7 @@ static enum at_client_carries classify(const struct at_message *m, struct at_ref
 {
 	const struct at_field_value *f = m->field;
 	unsigned set = at_boot.config.propagators;
-	struct at_carrier in = {
-		.traceparent = f[AT_FIELD_traceparent].value,
-		.traceparent_count = f[AT_FIELD_traceparent].count,
-		.b3 = f[AT_FIELD_b3].value,
-		.x_b3_traceid = f[AT_FIELD_x_b3_traceid].value,
-		.x_b3_spanid = f[AT_FIELD_x_b3_spanid].value,
-		.x_b3_sampled = f[AT_FIELD_x_b3_sampled].value,
-		.x_b3_flags = f[AT_FIELD_x_b3_flags].value,
-	};
+	struct at_carrier in = at_carrier_of(m);
 	struct at_context carried;
 	if (f[AT_FIELD_traceparent].count > 1)
 		return AT_CLIENT_INSTRUMENTED;

@@ -6,6 +6,7 @@
 
 #include "base/pool.h"
 #include "flow/boot.h"
+#include "flow/carrier.h"
 #include "flow/causality.h"
 #include "flow/describe.h"
 #include "flow/story.h"
@@ -61,15 +62,7 @@ static void identify(struct at_exchange *x, const struct at_message *m)
 {
 	unsigned set = at_boot.config.propagators;
 	const struct at_field_value *f = m->field;
-	struct at_carrier in = {
-		.traceparent = f[AT_FIELD_traceparent].value,
-		.traceparent_count = f[AT_FIELD_traceparent].count,
-		.b3 = f[AT_FIELD_b3].value,
-		.x_b3_traceid = f[AT_FIELD_x_b3_traceid].value,
-		.x_b3_spanid = f[AT_FIELD_x_b3_spanid].value,
-		.x_b3_sampled = f[AT_FIELD_x_b3_sampled].value,
-		.x_b3_flags = f[AT_FIELD_x_b3_flags].value,
-	};
+	struct at_carrier in = at_carrier_of(m);
 	struct at_context remote = {0};
 	bool has_parent = at_propagate_extract(set, &in, &remote);
 	at_exchange_adopt(x, has_parent ? &remote : NULL, true);

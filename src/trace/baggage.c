@@ -9,19 +9,6 @@
 #define BYTES_MAX   8192
 #define MEMBERS_MAX 64
 
-static bool is_token(struct at_str s)
-{
-	static const char others[] = "!#$%&'*+-.^_`|~";
-	for (size_t i = 0; i < s.n; i++) {
-		char c = s.p[i];
-		bool word =
-			(c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
-		if (!word && (c == 0 || !strchr(others, c)))
-			return false;
-	}
-	return s.n > 0;
-}
-
 /* baggage-octets; the separators ',' and ';' are gone already. */
 static bool is_value(struct at_str s)
 {
@@ -38,8 +25,8 @@ static bool pair_ok(struct at_str s, bool must_have)
 {
 	ptrdiff_t equals = at_str_find(s, '=');
 	if (equals < 0)
-		return !must_have && is_token(at_str_trim(s));
-	return is_token(at_str_trim(at_str_head(s, (size_t)equals))) &&
+		return !must_have && at_str_is_token(at_str_trim(s));
+	return at_str_is_token(at_str_trim(at_str_head(s, (size_t)equals))) &&
 	       is_value(at_str_trim(at_str_from(s, (size_t)equals + 1)));
 }
 

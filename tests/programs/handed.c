@@ -13,6 +13,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "../support/plain.h"
+
 /* A request on its way to the pool, and back. */
 struct job {
 	int fd;
@@ -25,31 +27,6 @@ static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t come = PTHREAD_COND_INITIALIZER, gone = PTHREAD_COND_INITIALIZER;
 static struct job *first, **last = &first;
 static struct sockaddr_in upstream = {.sin_family = AF_INET};
-
-static int read_head(int fd, char *buf, size_t room)
-{
-	size_t n = 0;
-	do {
-		ssize_t rc = read(fd, buf + n, room - 1 - n);
-		if (rc <= 0)
-			return -1;
-		buf[n += (size_t)rc] = '\0';
-	} while (!strstr(buf, "\r\n\r\n"));
-	return 0;
-}
-
-static void call(const char *path)
-{
-	char text[400];
-	int fd = socket(AF_INET, SOCK_STREAM, 0);
-	int n = snprintf(text, sizeof(text),
-			 "GET %s HTTP/1.1\r\nHost: up\r\nConnection: close\r\n\r\n", path);
-	if (connect(fd, (struct sockaddr *)&upstream, sizeof(upstream)) == 0 &&
-	    write(fd, text, (size_t)n) == n)
-		while (read(fd, text, sizeof(text)) > 0)
-			continue;
-	close(fd);
-}
 
 /* Waits a little for the next request on the connection, as servers do before they give it back. */
 static void linger(int fd)
@@ -66,13 +43,13 @@ static void serve(struct job *j)
 	char answer[300];
 	const char *name = strchr(j->path + 1, '/');
 	for (int n = atoi(j->path + 1); n > 0 && name; n--)
-		call(name);
+		call(&upstream, name);
 	int n = snprintf(answer, sizeof(answer), "HTTP/1.1 200 OK\r\nContent-Length: %zu\r\n\r\n%s",
 			 strlen(j->path), j->path);
 	if (write(j->fd, answer, (size_t)n) != n)
 		return;
 	if (strncmp(j->path, "/after/", 7) == 0)
-		call(name);
+		call(&upstream, name);
 	if (strcmp(j->path, "/exit") == 0)
 		exit(0);
 	linger(j->fd);

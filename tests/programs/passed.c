@@ -22,36 +22,13 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "../support/plain.h"
+
 #define WORKERS 4
 
 static struct sockaddr_in upstream = {.sin_family = AF_INET};
 static int way[2]; /* descriptors go in at 1 and come out at 0 */
 static int once;   /* a connection is given back after each request */
-
-static int read_head(int fd, char *buf, size_t room)
-{
-	size_t n = 0;
-	do {
-		ssize_t rc = read(fd, buf + n, room - 1 - n);
-		if (rc <= 0)
-			return -1;
-		buf[n += (size_t)rc] = '\0';
-	} while (!strstr(buf, "\r\n\r\n"));
-	return 0;
-}
-
-static void call(const char *path)
-{
-	char text[400];
-	int fd = socket(AF_INET, SOCK_STREAM, 0);
-	int n = snprintf(text, sizeof(text),
-			 "GET %s HTTP/1.1\r\nHost: up\r\nConnection: close\r\n\r\n", path);
-	if (connect(fd, (struct sockaddr *)&upstream, sizeof(upstream)) == 0 &&
-	    write(fd, text, (size_t)n) == n)
-		while (read(fd, text, sizeof(text)) > 0)
-			continue;
-	close(fd);
-}
 
 /* The path of the next request; -1: the connection is over. */
 static int ask(int fd, char path[200])
@@ -64,7 +41,7 @@ static int ask(int fd, char path[200])
 static int answer(int fd, const char *path)
 {
 	char text[400];
-	call(path);
+	call(&upstream, path);
 	int n = snprintf(text, sizeof(text), "HTTP/1.1 200 OK\r\nContent-Length: %zu\r\n\r\n%s",
 			 strlen(path), path);
 	return write(fd, text, (size_t)n) == n ? 0 : -1;

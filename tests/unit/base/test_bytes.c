@@ -31,6 +31,10 @@ static void empty_text_needs_no_memory(void **state)
 	assert_true(at_str_starts(AT_STR_NONE, AT_STR_NONE));
 	assert_false(at_str_starts(AT_STR_NONE, AT_STR("a")));
 	assert_int_equal(at_str_trim(AT_STR_NONE).n, 0);
+	assert_false(at_str_is_token(AT_STR_NONE));
+	assert_false(at_str_is_token(AT_STR("two words")));
+	assert_false(at_str_is_token(at_str("x\0", 2)));
+	assert_true(at_str_is_token(AT_STR("x-Name_1!#$%&'*+.^`|~")));
 	assert_int_equal(at_str_find(AT_STR_NONE, 'x'), -1);
 	assert_int_equal(at_str_c(NULL).n, 0);
 	assert_int_equal(at_str_from(AT_STR("abc"), 3).n, 0);

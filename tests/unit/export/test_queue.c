@@ -17,6 +17,7 @@
 #include "config/config.h"
 #include "export/queue.h"
 #include "libc/libc.h"
+#include "support/in_child.h"
 
 #define THREADS 8
 #define SLOW_US 50000
@@ -38,19 +39,6 @@ __attribute__((no_sanitize_thread)) void *mmap(void *addr, size_t n, int prot, i
 static bool put(void)
 {
 	return at_queue_put(&head, NULL, NULL, NULL, NULL, &config) == AT_QUEUE_OK;
-}
-
-/* The queue is born once in a process. */
-static void in_child(void (*fn)(void))
-{
-	int status;
-	pid_t pid = fork();
-	if (pid == 0) {
-		fn();
-		_exit(0);
-	}
-	assert_int_equal(waitpid(pid, &status, 0), pid);
-	assert_int_equal(status, 0);
 }
 
 static void take_long(void)

@@ -25,6 +25,7 @@
 #include "export/spool_dir.h"
 #include "export/spool_settings.h"
 #include "libc/libc.h"
+#include "support/in_child.h"
 #include "trace/record.h"
 #include "trace/resource.h"
 
@@ -45,19 +46,6 @@ static int set_up(void **state)
 	(void)state;
 	strcpy(dir, "/tmp/autotrace-spool-XXXXXX");
 	return mkdtemp(dir) ? 0 : -1;
-}
-
-/* Each test creates in a process of its own: once refused, a process does not try again. */
-static void in_child(void (*fn)(void))
-{
-	int status;
-	pid_t pid = fork();
-	if (pid == 0) {
-		fn();
-		_exit(0);
-	}
-	assert_int_equal(waitpid(pid, &status, 0), pid);
-	assert_int_equal(status, 0);
 }
 
 /* Aborts, for children: cmocka's own jump would go to the parent's tests. */
