@@ -233,13 +233,20 @@ helpers: $(HELPERS)
 run_unit = scripts/run-unit $(UNIT)
 run_e2e  = BUILD_DIR=$(abspath $(BUILD)) E2E_AGAIN=$(E2E_AGAIN) scripts/run-e2e $(PYTHON)
 
+# Where it cannot be built it says why, and its tests are skipped.
+$(BUILD)/.collector: tests/collector/build $(wildcard tests/collector/*.go tests/collector/go.*)
+	@mkdir -p $(@D)
+	$(say) GO tests/collector
+	$(Q)tests/collector/build $(BUILD)/otlp-collector
+	@touch $@
+
 unit: $(UNIT) ## run the unit tests
 	$(Q)$(run_unit)
-e2e: all $(HELPERS) | $(BUILD)/.deps-test ## run the end-to-end tests
+e2e: all $(HELPERS) $(BUILD)/.collector | $(BUILD)/.deps-test ## run the end-to-end tests
 	$(Q)$(run_e2e)
 hooks: all $(HELPERS) | $(BUILD)/.deps-test ## run the tests of the interposed calls alone
 	$(Q)$(run_e2e) -k test_hooks
-test: all $(UNIT) $(HELPERS) | $(BUILD)/.deps-test ## run all tests
+test: all $(UNIT) $(HELPERS) $(BUILD)/.collector | $(BUILD)/.deps-test ## run all tests
 	$(Q)failed=0; $(run_unit) || failed=1; $(run_e2e) || failed=1; exit $$failed
 
 check-asan: ## unit tests, programs under the library: AddressSanitizer
