@@ -62,7 +62,7 @@ PROGRAMS   := $(if $(wildcard src/cli/main.c),$(BUILD)/autotrace) \
 	$(if $(wildcard src/view/main.c),$(BUILD)/autotrace-view)
 UNIT       := $(patsubst tests/unit/%.c,$(BUILD)/tests/unit/%,$(wildcard tests/unit/*/test_*.c))
 HELPERS    := $(patsubst tests/programs/%.c,$(BUILD)/tests/programs/%,$(wildcard tests/programs/*.c)) \
-	$(addprefix $(BUILD)/tests/,hooks/hooks hooks/deep.so hooks/python.so programs/held.so causality/front)
+	$(addprefix $(BUILD)/tests/,hooks/hooks hooks/deep.so hooks/python.so programs/held.so causality/front tls/stream)
 HOOK_TESTS := $(patsubst tests/hooks/%.c,$(BUILD)/tests/hooks/%.o,$(wildcard tests/hooks/*.c))
 BENCHES    := $(patsubst tests/bench/%.c,$(BUILD)/tests/bench/%,$(wildcard tests/bench/*.c))
 FUZZERS    := $(patsubst tests/fuzz/%.c,$(BUILD)/tests/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
@@ -200,6 +200,11 @@ $(BUILD)/tests/hooks/%.o: tests/hooks/%.c | $(DEPS)
 $(BUILD)/tests/hooks/hooks: $(HOOK_TESTS)
 	$(say) LINK $@
 	$(Q)$(CC) $(CODEGEN) -pthread -o $@ $^ $(LDFLAGS)
+
+$(BUILD)/tests/tls/%: tests/tls/%.c | $(DEPS) $(BUILD)/.deps-test
+	@mkdir -p $(@D)
+	$(say) CC $<
+	$(Q)$(COMPILE) -o $@ $< -lssl -lcrypto -lgnutls $(LDFLAGS)
 
 $(BUILD)/tests/hooks/deep.so: tests/hooks/deep/deep.c | $(DEPS)
 $(BUILD)/tests/hooks/python.so: tests/hooks/python/python.c tests/hooks/python/stubs.c src/bridge/python_api.def | $(DEPS)

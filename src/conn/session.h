@@ -9,7 +9,9 @@
 #include "conn/await.h"
 
 struct at_session {
-	struct at_conn_ref c; /* conn NULL: nothing to observe on it */
+	struct at_conn_ref c; /* conn NULL: nothing to observe on it, or it is `unknown` */
+	uint32_t waits;       /* bytes of a write that must be made again as it was, 0: none */
+	bool unknown;         /* its connection was not found yet */
 	bool own;             /* the connection has no descriptor: it ends with the session */
 	bool keeps;           /* a changed write is under way: at_session_keep gives it */
 };

@@ -23,6 +23,7 @@ static const char *name_of(const struct reason *reasons, size_t n, long code)
 
 #define SSL_ERROR_SSL         1
 #define SSL_ERROR_SYSCALL     5
+#define SSL_ERROR_CLOSED      6
 #define RECEIVED_SHUTDOWN     2
 #define CTRL_MODE             33
 #define MODE_PARTIAL_WRITE    1
@@ -79,6 +80,12 @@ static const char *openssl_broken(const struct at_tls *t, void *session, long rc
 		       (long)(last & (old ? REASON_BITS_1_1 : REASON_BITS)));
 }
 
+static bool openssl_again(const struct at_tls *t, void *session, long rc)
+{
+	int error = t->SSL_get_error(session, (int)rc);
+	return error != SSL_ERROR_SSL && error != SSL_ERROR_SYSCALL && error != SSL_ERROR_CLOSED;
+}
+
 static bool openssl_partial(const struct at_tls *t, void *session)
 {
 	return t->SSL_ctrl && (t->SSL_ctrl(session, CTRL_MODE, 0, NULL) & MODE_PARTIAL_WRITE);
@@ -91,11 +98,14 @@ const struct at_dialect at_dialect_openssl = {
 	.fd = openssl_fd,
 	.ended = openssl_ended,
 	.broken = openssl_broken,
+	.again = openssl_again,
 	.partial = openssl_partial,
 };
 
 /* ---- GnuTLS ---- */
 
+#define AGAIN                 (-28)
+#define INTERRUPTED           (-52)
 #define PREMATURE_TERMINATION (-110)
 #define SSL3_ON_THE_WIRE      0x0300
 
@@ -150,6 +160,13 @@ static const char *gnutls_broken(const struct at_tls *t, void *session, long rc)
 	return name_of(reasons, sizeof(reasons) / sizeof(reasons[0]), rc);
 }
 
+static bool gnutls_again(const struct at_tls *t, void *session, long rc)
+{
+	(void)t;
+	(void)session;
+	return rc == AGAIN || rc == INTERRUPTED;
+}
+
 static bool gnutls_partial(const struct at_tls *t, void *session)
 {
 	(void)t;
@@ -164,5 +181,7 @@ const struct at_dialect at_dialect_gnutls = {
 	.fd = gnutls_fd,
 	.ended = gnutls_ended,
 	.broken = gnutls_broken,
+	.again = gnutls_again,
 	.partial = gnutls_partial,
+	.resumes = true,
 };

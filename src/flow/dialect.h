@@ -22,6 +22,10 @@ struct at_dialect {
 	/* After a call that returned rc: why the session is broken, as error.type says it; NULL: it
 	 * is not. */
 	const char *(*broken)(const struct at_tls *t, void *session, long rc);
+	/* After a write that returned rc: whether it is to be made again as it was. */
+	bool (*again)(const struct at_tls *t, void *session, long rc);
+	/* Whether a write that waits may be gone on with without its bytes. */
+	bool resumes;
 	/* Whether a write may take less than it was given. */
 	bool (*partial)(const struct at_tls *t, void *session);
 };

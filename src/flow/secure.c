@@ -109,7 +109,8 @@ static struct at_conn *seek(const struct at_secure *s, enum at_conn_role first, 
 	struct at_conn *c = told ? by_random(random, role) : NULL;
 	if (!c)
 		c = by_descriptor(fd, told ? random : NULL);
-	if (!c && apart) {
+	/* Without a random no word can have come from it, and its transport may still show. */
+	if (!c && apart && told) {
 		c = at_conn_new_apart(role);
 		e->own = true;
 	}
@@ -127,13 +128,14 @@ struct at_conn *at_secure_find(const struct at_secure *s, enum at_conn_role firs
 			       bool *ret_own)
 {
 	struct at_session e = {0};
-	if (at_session_get(s->session, &e)) {
+	if (at_session_get(s->session, &e) && !e.unknown) {
 		struct at_conn *c = at_conn_lock_ref(e.c);
 		if (!c && e.c.conn)
 			at_session_put(s->session, (struct at_session){0});
 		*ret_own = e.own;
 		return c;
 	}
+	e.unknown = false;
 	struct at_conn *c = seek(s, first, moved, &e);
 	if (!c)
 		return NULL;
@@ -175,7 +177,7 @@ static void broken(struct at_conn *c, const char *why)
 static void cannot_connect(const struct at_secure *s, const char *why)
 {
 	struct at_session e = {0};
-	if (at_session_get(s->session, &e)) {
+	if (at_session_get(s->session, &e) && !e.unknown) {
 		struct at_conn *c = at_conn_lock_ref(e.c);
 		if (!c)
 			return;
@@ -201,7 +203,7 @@ void at_secure_read(struct at_secure *s, const void *bytes, size_t n, long rc)
 	at_thread_enter();
 	struct at_session e;
 	const char *why = n ? NULL : s->dialect->broken(s->tls, s->session, rc);
-	if (n || at_session_get(s->session, &e)) {
+	if (n || (at_session_get(s->session, &e) && !e.unknown)) {
 		struct at_conn *c = at_secure_find(s, AT_CONN_SERVER, n > 0, &own);
 		if (c && n)
 			at_talk_in(c, c->fd, bytes, n);

@@ -21,7 +21,7 @@
 
 /* A changed write under way; pool memory. */
 struct kept {
-	struct at_edits *edits; /* what was changed; owned */
+	struct at_edits *edits; /* what was changed; owned; NULL: nothing */
 	uint32_t cover;         /* the application's bytes that are in it */
 	uint32_t n;             /* bytes */
 	uint32_t done;          /* of these, taken by the library */
@@ -34,7 +34,8 @@ void at_secure_forget(void *kept)
 	struct kept *k = kept;
 	if (!k)
 		return;
-	at_inject_free(NULL, k->edits);
+	if (k->edits)
+		at_inject_free(NULL, k->edits);
 	at_pool_put(k);
 }
 
@@ -63,11 +64,23 @@ static struct kept *merge(struct at_edits *e, const char *app, size_t n)
 	return k;
 }
 
+/* A write as it is, for who goes on with it without its bytes. */
+static struct kept *copy(const char *app, size_t n)
+{
+	size_t cover = n < COVER_MAX ? n : COVER_MAX;
+	struct kept *k = at_pool_get(sizeof(*k) + cover, NULL);
+	if (!k)
+		return NULL;
+	*k = (struct kept){.cover = (uint32_t)cover};
+	append(k, app, cover);
+	return k;
+}
+
 /* The application's bytes out of the buffer, to the talk. */
 static void tell(struct at_conn *c, const struct kept *k)
 {
 	size_t app = 0, at = 0;
-	for (uint32_t i = 0; i < k->edits->count && !c->over; i++) {
+	for (uint32_t i = 0; k->edits && i < k->edits->count && !c->over; i++) {
 		const struct at_edit *edit = &k->edits->edit[i];
 		size_t n = edit->at - app + (edit->replaces ? edit->text_len : 0);
 		if (n)
@@ -79,6 +92,29 @@ static void tell(struct at_conn *c, const struct kept *k)
 		at_talk_out(c, c->fd, k->bytes + at, k->n - at);
 }
 
+/* A write was not taken: the library may have its beginning already, and wants it again from the
+ * same place. Until it is taken nothing of it is changed, nor more written than was offered then.
+ */
+static void note_waiting(const struct at_secure *s, size_t n)
+{
+	struct at_session e = {.unknown = true};
+	bool known = at_session_get(s->session, &e);
+	if (e.waits == n || (!known && !n) || (known && !e.unknown && !e.c.conn))
+		return;
+	e.waits = n < UINT32_MAX ? (uint32_t)n : UINT32_MAX;
+	at_session_put(s->session, e);
+}
+
+/* The same where the next try may come without the bytes. */
+static void keep_waiting(const struct at_secure *s, const void *bytes, size_t n)
+{
+	struct at_session e;
+	bool seen = at_session_get(s->session, &e) && e.c.conn;
+	struct kept *k = seen && bytes ? copy(bytes, n) : NULL;
+	if (k)
+		at_secure_forget(at_session_keep(s->session, k));
+}
+
 /* What is to be changed in the bytes about to be written. */
 static struct kept *plan(const struct at_secure *s, const void *bytes, size_t n)
 {
@@ -86,7 +122,7 @@ static struct kept *plan(const struct at_secure *s, const void *bytes, size_t n)
 	struct at_edits *edits = NULL;
 	struct kept *k = NULL;
 	bool own = false;
-	struct at_conn *c = at_secure_find(s, AT_CONN_CLIENT, false, &own);
+	struct at_conn *c = at_secure_find(s, AT_CONN_CLIENT, true, &own);
 	if (!c)
 		return NULL;
 	if (c->role == AT_CONN_CLIENT && !c->over)
@@ -110,7 +146,8 @@ static void settle(const struct at_secure *s, const struct kept *k, const void *
 		return;
 	const char *why = n ? NULL : s->dialect->broken(s->tls, s->session, rc);
 	if (k) {
-		at_inject_mark(k->edits);
+		if (k->edits)
+			at_inject_mark(k->edits);
 		tell(c, k);
 	} else if (n) {
 		at_talk_out(c, c->fd, bytes, n);
@@ -171,7 +208,8 @@ static size_t write_kept(const struct at_secure *s, struct kept *k, const void *
 		told = send_rest(s, k, bytes, n, send, call, ret_rc);
 	saved = errno;
 	at_thread_enter();
-	at_secure_forget(told ? k : at_session_keep(s->session, k));
+	bool done = told || !s->dialect->again(s->tls, s->session, *ret_rc);
+	at_secure_forget(done ? k : at_session_keep(s->session, k));
 	at_thread_leave();
 	errno = saved;
 	return told;
@@ -187,8 +225,10 @@ size_t at_secure_write(struct at_secure *s, const void *bytes, size_t n, at_secu
 	at_thread_enter();
 	if (at_session_get(s->session, &e) && e.keeps)
 		k = at_session_keep(s->session, NULL);
-	else if (n)
+	else if (n && !e.waits)
 		k = plan(s, bytes, n);
+	else if (n > e.waits && e.waits && s->dialect->partial(s->tls, s->session))
+		n = e.waits;
 	at_thread_leave();
 	errno = saved;
 	if (k) {
@@ -201,6 +241,11 @@ size_t at_secure_write(struct at_secure *s, const void *bytes, size_t n, at_secu
 		at_secure_leave(s);
 		at_thread_enter();
 		settle(s, NULL, bytes, taken, *ret_rc);
+		bool again = !taken && s->dialect->again(s->tls, s->session, *ret_rc);
+		if (again && s->dialect->resumes)
+			keep_waiting(s, bytes, n);
+		else
+			note_waiting(s, again ? n : 0);
 		at_thread_leave();
 	}
 	at_thread_enter();

@@ -163,6 +163,18 @@ ssize_t AT_TLS_HOOK(gnutls_record_send_early_data)(void *session, const void *bu
 	return rc;
 }
 
+/* It sends by gnutls_record_send what the application has sent before: no news. */
+int AT_TLS_HOOK(gnutls_record_uncork)(void *session, unsigned flags)
+{
+	const struct at_tls *t = AT_LIBRARY_GNUTLS(session);
+	struct at_secure s;
+	if (!enter(&s, t, session))
+		return t->gnutls_record_uncork(session, flags);
+	int rc = t->gnutls_record_uncork(session, flags);
+	at_secure_leave(&s);
+	return rc;
+}
+
 /* ---- beginning and end ---- */
 
 int AT_TLS_HOOK(gnutls_handshake)(void *session)

@@ -1,12 +1,15 @@
 """HTTP inside TLS, of OpenSSL and GnuTLS: real programs on both sides, spans joined, nothing else changed."""
 
 import os
+import re
+import socket
+import threading
 
 import pytest
 
 import nginx
 from pki import Pki
-from rig import APPS, PYTHON, Wire, free_port, is_child, only, program
+from rig import APPS, BUILD, PYTHON, Peer, Wire, free_port, is_child, only, program, until
 
 
 @pytest.fixture(scope="module")
@@ -250,3 +253,219 @@ def test_uvicorn(shared, pki, take, loop):
     spans = take(10)
     for i in range(1, 6):
         joined(about(spans, f"/u/{i}"), f"/u/{i}")
+
+
+APACHE = """
+LoadModule ssl_module %(modules)s/mod_ssl.so
+LoadModule mpm_event_module %(modules)s/mod_mpm_event.so
+LoadModule authz_core_module %(modules)s/mod_authz_core.so
+ServerRoot %(root)s
+ServerName localhost
+PidFile %(root)s/httpd.pid
+Listen 127.0.0.1:%(port)d
+Mutex file:%(root)s default
+ErrorLog /dev/stderr
+DocumentRoot %(root)s
+SSLEngine on
+SSLCertificateFile %(cert)s
+SSLCertificateKeyFile %(key)s
+%(user)s
+"""
+
+
+def test_apache(shared, pki, take):
+    root, port = shared.open_directory(), free_port()
+    (root / "index.html").write_text("<p>hello</p>")
+    user = "User nobody\nGroup nogroup" if os.geteuid() == 0 else ""
+    values = {"root": root, "port": port, "cert": pki.cert, "key": pki.key, "user": user}
+    (root / "httpd.conf").write_text(APACHE % {**values, "modules": "/usr/lib/apache2/modules"})
+    one = shared.start([program("apache2"), "-DFOREGROUND", "-d", root, "-f", root / "httpd.conf"], "apache")
+    one.find("resuming normal operations")
+    url = f"https://localhost:{port}/index.html"
+    done = shared.run([program("curl"), "-sS", "--cacert", pki.ca, url, url], "curl")
+    assert done.out == "<p>hello</p>" * 2, done.err
+    spans = take(4)
+    for client in (s for s in spans if s.kind == "client"):
+        joined([client, only([s for s in spans if s.parent == client.id])], "/index.html")
+
+
+HAPROXY = """
+defaults
+	mode http
+	timeout connect 2s
+	timeout client 10s
+	timeout server 10s
+frontend front
+	bind 127.0.0.1:%(port)d ssl crt %(both)s
+	default_backend back
+backend back
+	server one 127.0.0.1:%(upstream)d ssl verify required ca-file %(ca)s sni str(localhost)
+"""
+
+
+def test_haproxy(shared, pki, server, take, tmp_path):
+    port = free_port()
+    values = {"port": port, "both": pki.both, "upstream": server.port, "ca": pki.ca}
+    (tmp_path / "haproxy.cfg").write_text(HAPROXY % values)
+    shared.start([program("haproxy"), "-db", "-f", tmp_path / "haproxy.cfg"], "haproxy")
+    command = [program("curl"), "-sS", "--retry", "20", "--retry-connrefused", "--retry-delay", "1", "--cacert", pki.ca]
+    done = shared.run([*command, f"https://localhost:{port}/h"], "curl")
+    assert done.code == 0, done.err
+    spans = take(4)
+    mine, outer = only(spans, service="curl"), only(spans, service="haproxy", kind="server")
+    inner, last = only(spans, service="haproxy", kind="client"), only(spans, service="secure")
+    assert is_child(outer, mine) and is_child(inner, outer) and is_child(last, inner)
+    assert done.out == f"00-{inner.trace}-{inner.id}-03"
+
+
+# --- what TLS can do besides ---
+
+
+RESUMES = """
+import socket, ssl, sys
+context, session = ssl.create_default_context(cafile=sys.argv[2]), None
+context.maximum_version = getattr(ssl.TLSVersion, sys.argv[3])
+for i in range(3):
+    with socket.create_connection(("127.0.0.1", int(sys.argv[1]))) as plain:
+        with context.wrap_socket(plain, server_hostname="other.test", session=session) as one:
+            one.sendall(b"GET /r%d HTTP/1.1\\r\\nHost: other.test\\r\\n\\r\\n" % i)
+            while not one.recv(4096).endswith(b"-03"):
+                pass
+            print(one.session_reused)
+            session = one.session
+"""
+
+
+@pytest.mark.parametrize("version", ["TLSv1_2", "TLSv1_3"])
+def test_resumed_sessions_and_names(shared, pki, server, take, version):
+    done = shared.run([PYTHON, "-c", RESUMES, str(server.port), pki.ca, version], "resumes")
+    assert done.out.split() == ["False", "True", "True"], done.err
+    spans = take(6)
+    for i in range(3):
+        client, _ = joined(about(spans, f"/r{i}"), f"/r{i}", version[-3:].replace("_", "."))
+        assert (client["server.address"], client["server.port"]) == ("other.test", 443)
+
+
+def test_certificates_on_both_sides(shared, pki, take):
+    one = secure(shared, pki, pki.ca, service="mutual")
+    command = [program("curl"), "-sS", "--cacert", pki.ca, "--cert", pki.client, "--key", pki.client_key]
+    done = shared.run([*command, f"{one.url}/m"], "curl")
+    assert done.code == 0, done.err
+    joined(take(2), "/m")
+
+
+def test_a_failed_handshake_under_a_request(shared, pki, server, take):
+    """The front's call does not know the server's authority; then there is no TLS at the other end."""
+    stranger = secure(shared, pki, service="strange", env={"CALLS": server.url, "CA": pki.stranger})
+    plain = socket.create_server(("127.0.0.1", 0))
+
+    def answer():
+        with plain.accept()[0] as connection:
+            connection.recv(4096)
+            connection.sendall(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n")
+
+    threading.Thread(target=answer, daemon=True).start()
+    url = f"https://127.0.0.1:{plain.getsockname()[1]}"
+    confused = secure(shared, pki, service="strange", env={"CALLS": url, "CA": pki.ca})
+    for front, why in (stranger, "tls_certificate_verify_failed"), (confused, "tls_wrong_version_number"):
+        shared.run([program("curl"), "-sS", "--cacert", pki.ca, f"{front.url}/call/x"], "curl")
+        spans = take(3)
+        outer, failed = only(spans, service="strange", kind="server"), only(spans, service="strange", kind="client")
+        assert is_child(failed, outer)
+        assert (failed.status, failed.error, failed.code) == ("error", why, None)
+        assert failed["network.peer.address"] == "127.0.0.1"
+    plain.close()
+
+
+def test_a_failed_handshake_outside_of_any(shared, pki, server, take):
+    done = shared.run([program("curl"), "-sS", "--cacert", pki.stranger, f"{server.url}/x"], "curl")
+    assert done.code == 60
+    take(0)
+
+
+def tunnel(connection, head, _):
+    host, port = head.split(b" ")[1].decode().rsplit(":", 1)
+    with socket.create_connection((host, int(port))) as other:
+        connection.sendall(b"HTTP/1.1 200 Connected\r\n\r\n")
+
+        def copy(a, b):
+            try:
+                while data := a.recv(65536):
+                    b.sendall(data)
+                b.shutdown(socket.SHUT_WR)
+            except OSError:
+                pass
+
+        there = threading.Thread(target=copy, args=(connection, other))
+        there.start()
+        copy(other, connection)
+        there.join()
+
+
+def test_through_a_tunnel(shared, pki, server, take):
+    proxy = Peer(tunnel)
+    command = [program("curl"), "-sS", "--cacert", pki.ca, "-x", proxy.url]
+    done = shared.run([*command, f"{server.url}/t"], "curl")
+    spans = take(3)
+    connect = only([s for s in spans if s.name == "CONNECT"])
+    assert connect.code == 200 and "tls.protocol.version" not in connect.attrs
+    client, _ = joined([s for s in spans if s is not connect], "/t")
+    assert done.out == f"00-{client.trace}-{client.id}-03"
+    assert client["network.peer.port"] == proxy.port
+    proxy.close()
+
+
+def test_what_is_no_http_is_left_alone(shared, pki, take, tmp_path):
+    """redis, and openssl's own client and server, as without us."""
+    port = free_port()
+    options = ["--port", 0, "--tls-port", port, "--tls-cert-file", pki.cert, "--tls-key-file", pki.key]
+    redis = shared.start(
+        [program("redis-server"), *options, "--tls-ca-cert-file", pki.ca, "--save", "", "--dir", tmp_path], "redis"
+    )
+    redis.find("Ready to accept connections")
+    client = [program("redis-cli"), "-h", "localhost", "-p", port, "--tls", "--cacert", pki.ca]
+    client += ["--cert", pki.client, "--key", pki.client_key]
+    assert shared.run([*client, "SET", "a", "GET / HTTP/1.1"], "redis-cli").out == "OK\n"
+    assert shared.run([*client, "GET", "a"], "redis-cli").out == "GET / HTTP/1.1\n"
+    port = free_port()
+    echo = [program("openssl"), "s_server", "-accept", port, "-cert", pki.cert, "-key", pki.key, "-rev", "-quiet"]
+    shared.start(echo, "s_server")
+    talk = [program("openssl"), "s_client", "-connect", f"localhost:{port}", "-CAfile", pki.ca, "-quiet", "-no_ign_eof"]
+
+    def reversed_is():
+        return shared.run(talk, "s_client", input=b"desrever\n").out == "reversed\n"
+
+    until(reversed_is, what="openssl's server")
+    take(0)
+
+
+# --- byte for byte ---
+
+
+PATTERNS = [
+    "openssl 4096", "openssl 999 partial", "openssl 999 ex moving", "openssl 5000 small", "openssl 2000 more",
+    "openssl 3000 ex partial moving more", "openssl tcp", "openssl tcp ex moving", "openssl tcp partial",
+    "openssl tcp partial moving more", "openssl tcp more partial",
+    "gnutls 4096", "gnutls 777 null", "gnutls 5000 send2", "gnutls 6000 small null", "gnutls 9000 cork",
+    "gnutls tcp", "gnutls tcp null", "gnutls tcp cork",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("pattern", PATTERNS)
+def test_every_byte(shared, pki, take, pattern):
+    """stream.c looks at each byte and each count; where a retry may bring new bytes along, their heads may be late."""
+    library, transport, *how = pattern.split()
+    command = [BUILD / "tests/tls/stream", library, transport, pki.cert, pki.key, *how]
+    plain = shared.run(command, traced=False, timeout=60)
+    assert (plain.code, plain.out) == (0, "requests 29 lines 0\n"), plain.err
+    done = shared.run(command, "stream", timeout=60)
+    assert done.code == 0, done.err
+    requests, lines = map(int, re.fullmatch(r"requests (\d+) lines (\d+)\n", done.out).groups())
+    assert requests == 29 and (lines == 29 or ("more" in how and "partial" not in how and lines > 9))
+    spans = take(58)
+    parents = {s.id: s for s in spans if s.kind == "client"}
+    children = [s for s in spans if s.kind == "server" and s.parent in parents]
+    assert len(parents) == 29 and len(children) == lines
+    assert all(s.code == 200 and s["tls.protocol.version"] == "1.3" for s in spans)
+    assert all(parents[s.parent]["url.full"].endswith(s["url.path"]) for s in children)
+    assert all(("network.peer.address" in s.attrs) == (transport == "tcp") for s in spans)
