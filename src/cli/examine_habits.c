@@ -56,8 +56,8 @@ void at_examine_runtime(const struct at_subject *subject, struct at_report *repo
 			      runtime->name);
 	at_report_add(
 		report, AT_LEVEL_NOTE, "protocols", NULL,
-		"this version sees HTTP/1 over TCP and Unix sockets, with and without the TLS "
-		"of a shared library; not yet HTTP/2 and databases");
+		"this version sees HTTP/1 and HTTP/2 over TCP and Unix sockets, with and without "
+		"the TLS of a shared library; not yet databases");
 }
 
 /* The text that bears the sign, NULL if none does. */

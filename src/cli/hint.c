@@ -18,8 +18,8 @@ struct look {
 	const struct at_peek *peek;
 	uint64_t now;            /* Unix ns */
 	uint64_t connections;    /* that were seen */
-	uint64_t http;           /* of these with HTTP/1 */
-	uint64_t tls, http2;     /* of these, not readable */
+	uint64_t http;           /* of these with HTTP */
+	uint64_t tls;            /* of these, not readable */
 	uint64_t other;          /* of other protocols and tunnels */
 	uint64_t finished;       /* spans */
 	struct at_text sentence; /* what to say */
@@ -42,7 +42,7 @@ static void no_connection(struct look *l)
 
 static void encrypted(struct look *l)
 {
-	if (l->tls > 0 && l->http == 0 && l->other + l->http2 == 0)
+	if (l->tls > 0 && l->http == 0 && l->other == 0)
 		at_text_addf(&l->sentence, "all traffic is TLS that is not seen into (`autotrace "
 					   "check PID` says why)");
 	else if (l->tls > 0)
@@ -52,26 +52,18 @@ static void encrypted(struct look *l)
 			     l->tls, l->connections);
 }
 
-static void http2(struct look *l)
-{
-	if (l->http2 > 0)
-		at_text_addf(&l->sentence,
-			     "HTTP/2 on %" PRIu64 " of %" PRIu64 " connections: not readable yet",
-			     l->http2, l->connections);
-}
-
 static void other_protocols(struct look *l)
 {
 	if (l->http == 0 && l->other > 0)
 		at_text_addf(&l->sentence,
-			     "no HTTP/1 was seen; other protocols on %" PRIu64 " of %" PRIu64
+			     "no HTTP was seen; other protocols on %" PRIu64 " of %" PRIu64
 			     " connections",
 			     l->other, l->connections);
 }
 
 static void silent_connections(struct look *l)
 {
-	if (l->connections > 0 && l->http + l->tls + l->http2 + l->other == 0)
+	if (l->connections > 0 && l->http + l->tls + l->other == 0)
 		at_text_addf(&l->sentence, "connections were seen, but no request on them yet");
 }
 
@@ -189,10 +181,9 @@ static void settings(struct look *l)
 }
 
 static void (*const hints[])(struct look *) = {
-	disabled, no_connection,   silent_connections, encrypted,
-	http2,    other_protocols, collector,          no_thread,
-	sampler,  lost_spans,      lost_connections,   own_tracing,
-	memory,   waiting,         settings,
+	disabled,  no_connection, silent_connections, encrypted,        other_protocols, collector,
+	no_thread, sampler,       lost_spans,         lost_connections, own_tracing,     memory,
+	waiting,   settings,
 };
 
 void at_hint_all(json_t *glance, const struct at_peek *peek, uint64_t now)
@@ -202,9 +193,9 @@ void at_hint_all(json_t *glance, const struct at_peek *peek, uint64_t now)
 
 	l.connections =
 		connections(&l, "accepted") + connections(&l, "opened") + connections(&l, "found");
-	l.http = connections(&l, "http1_server") + connections(&l, "http1_client");
+	l.http = connections(&l, "http1_server") + connections(&l, "http1_client") +
+		 connections(&l, "http2");
 	l.tls = connections(&l, "tls_unread");
-	l.http2 = connections(&l, "http2");
 	l.other = connections(&l, "other") + connections(&l, "tunnel");
 	l.finished = at_glance_number(glance, "spans", "finished");
 	for (size_t i = 0; i < sizeof(hints) / sizeof(hints[0]); i++) {

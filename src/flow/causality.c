@@ -170,6 +170,12 @@ void at_causality_reached(struct at_ref owner)
 		at_causality_elsewhere();
 }
 
+void at_causality_several(void)
+{
+	put_off();
+	worker.defers = true;
+}
+
 void at_causality_touch(const struct at_exchange *x)
 {
 	if (!x)
@@ -203,7 +209,8 @@ struct at_ref at_causality_repeated(const struct at_message *m)
 void at_causality_orphan(struct at_exchange *call)
 {
 	at_exchange_own_call();
-	if (worker.looped || at_bridge_is_on() || !at_exchange_any_open())
+	/* What shares a connection is often written and read by another thread than its maker's. */
+	if (worker.looped || call->stream || at_bridge_is_on() || !at_exchange_any_open())
 		at_exchange_adopt(call, NULL, false);
 	else
 		at_defer_begin(call);

@@ -22,6 +22,10 @@ struct at_claim {
 /* The thread read bytes of this server exchange: it is working on it now. */
 void at_causality_serve(const struct at_exchange *x);
 
+/* The thread read bytes of several exchanges at once, or of several calls': which it works on
+ * nobody can tell until it waits again. */
+void at_causality_several(void);
+
 /* The thread read the answer of this call, or gave it up unfinished: in an event loop it goes on
  * with the request that made it. */
 void at_causality_resume(const struct at_exchange *call);

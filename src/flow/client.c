@@ -92,15 +92,16 @@ static void adopt_environment(struct at_exchange *x)
 }
 
 /* By a rule that can be named, or as a root. `known`: the parent that a header names. */
-static void find_parent(struct at_exchange *x, struct at_ref known, struct at_claim claim,
+static void find_parent(struct at_talk *t, struct at_exchange *x, struct at_ref known,
 			const struct at_message *m)
 {
+	struct at_claim claim = at_causality_claim(t->conn);
 	struct at_context parent;
 	enum at_rule rule = AT_RULE_HEADER;
 	struct at_ref by = known;
-	if (!by.exchange)
+	if (!by.exchange && !t->crowd)
 		by = at_causality_parent(claim, &rule, &x->epoch);
-	if (!claim.told && (!by.exchange || rule == AT_RULE_ONLY_ONE)) {
+	if (!(claim.told && !t->crowd) && (!by.exchange || rule == AT_RULE_ONLY_ONE)) {
 		struct at_ref repeated = at_causality_repeated(m);
 		rule = repeated.exchange ? AT_RULE_REPEATED : rule;
 		by = repeated.exchange ? repeated : by;
@@ -117,16 +118,28 @@ static void find_parent(struct at_exchange *x, struct at_ref known, struct at_cl
 	}
 }
 
+/* What the application sends of its own accord is not sent twice. */
+static void note_sent(struct at_exchange *x, const struct at_message *m)
+{
+	const struct at_field_value *f = m->field;
+	x->sends = (uint8_t)((f[AT_FIELD_traceparent].count ? AT_PROPAGATE_TRACECONTEXT : 0) |
+			     (f[AT_FIELD_baggage].count ? AT_PROPAGATE_BAGGAGE : 0) |
+			     (f[AT_FIELD_b3].count ? AT_PROPAGATE_B3 : 0) |
+			     (f[AT_FIELD_x_b3_traceid].count ? AT_PROPAGATE_B3MULTI : 0));
+	x->sends_state = f[AT_FIELD_tracestate].count;
+}
+
 void at_client_identify(struct at_talk *t, struct at_exchange *x, const struct at_message *m)
 {
 	struct at_ref known = {0};
+	note_sent(x, m);
 	x->carries = (uint8_t)classify(m, &known);
 	x->silent = x->carries == AT_CLIENT_INSTRUMENTED;
 	if (x->silent)
 		at_count(calls_silent, 1);
 	at_describe_method(x, m->method);
 	if (!x->silent) {
-		find_parent(x, known, at_causality_claim(t->conn), m);
+		find_parent(t, x, known, m);
 		if (x->recording)
 			at_describe_client(x, m, at_conn_peer(t->fd, t->conn));
 	}
@@ -140,17 +153,11 @@ void at_client_identify(struct at_talk *t, struct at_exchange *x, const struct a
 		at_story_request(t->fd, x, m);
 }
 
-struct at_exchange *at_client_announce(struct at_talk *t, const struct at_message *m)
+void at_client_announce(struct at_talk *t, struct at_exchange *x, const struct at_message *m)
 {
-	struct at_exchange *x = t->asking;
-	if (!x || x->named)
-		x = at_exchange_open(t, AT_SPAN_CLIENT);
-	if (!x)
-		return NULL;
 	at_client_identify(t, x, m);
 	x->announced = true;
 	t->announced++;
-	return x;
 }
 
 void at_client_left(const struct at_exchange *x)

@@ -8,9 +8,9 @@
 #include "flow/causality.h"
 #include "flow/talk.h"
 
-/* A request head that is about to be written: its exchange with identity, parent and attributes.
- * Returns the exchange, or NULL (no memory, cap). `m` is what the look ahead found. */
-struct at_exchange *at_client_announce(struct at_talk *t, const struct at_message *m);
+/* The head of x is about to be written: gives it parent, identity and attributes. `m` is what the
+ * look ahead found. */
+void at_client_announce(struct at_talk *t, struct at_exchange *x, const struct at_message *m);
 
 /* The head of x, which is on its way: gives it parent, identity and attributes. */
 void at_client_identify(struct at_talk *t, struct at_exchange *x, const struct at_message *m);

@@ -78,6 +78,12 @@ static bool is_secure(const struct at_exchange *x)
 	return x->talk->conn->way == AT_WAY_SECURE;
 }
 
+/* What was asked for, where the request says it. */
+static bool is_https(const struct at_exchange *x, const struct at_message *m)
+{
+	return m->scheme.n ? at_str_eq_nocase(m->scheme, AT_STR("https")) : is_secure(x);
+}
+
 static void put_tls(struct at_exchange *x)
 {
 	static const struct at_str names[] = {AT_STR("3"), AT_STR("1.0"), AT_STR("1.1"),
@@ -92,7 +98,9 @@ static void put_tls(struct at_exchange *x)
 static void put_version(struct at_exchange *x, const struct at_message *m)
 {
 	at_attrs_str(&x->attrs, AT_KEY_network_protocol_version,
-		     m->version == 10 ? AT_STR("1.0") : AT_STR("1.1"));
+		     m->version == 20   ? AT_STR("2")
+		     : m->version == 10 ? AT_STR("1.0")
+					: AT_STR("1.1"));
 }
 
 static void put_authority(struct at_exchange *x, struct at_authority a, unsigned default_port)
@@ -250,8 +258,9 @@ static void put_url(struct at_exchange *x, const struct at_message *m, struct at
 		at_attrs_str(&x->attrs, AT_KEY_url_full, target);
 		return;
 	}
-	struct at_str parts[] = {is_secure(x) ? AT_STR("https://") : AT_STR("http://"), authority,
-				 x->method == AT_METHOD_CONNECT ? AT_STR_NONE : target};
+	bool tunnel = target.n && target.p[0] != '/' && x->method == AT_METHOD_CONNECT;
+	struct at_str parts[] = {is_https(x, m) ? AT_STR("https://") : AT_STR("http://"), authority,
+				 tunnel ? AT_STR_NONE : target};
 	at_attrs_join(&x->attrs, AT_KEY_url_full, parts, 3);
 }
 
@@ -273,7 +282,7 @@ void at_describe_client(struct at_exchange *x, const struct at_message *m,
 	struct at_target target = at_target_parse(m->target);
 	struct at_str host = target.authority.n ? target.authority : m->field[AT_FIELD_host].value;
 	struct at_repeat *repeat = &x->talk->repeat;
-	unsigned port = !host.n ? peer->port : is_secure(x) ? 443 : 80;
+	unsigned port = !host.n ? peer->port : is_https(x, m) ? 443 : 80;
 	char text[AT_ENDPOINT_TEXT];
 	if (!host.n)
 		host = at_str(text, at_endpoint_text(peer, text));

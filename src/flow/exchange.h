@@ -52,6 +52,7 @@ struct at_exchange {
 	uint32_t fork_generation; /* process it was opened in; a child never reports it */
 	struct at_talk *talk;     /* conversation it belongs to */
 	struct at_exchange *next; /* the next younger one of the same talk */
+	uint32_t stream;          /* its number where several share a connection, else 0 */
 	uint8_t kind;             /* enum at_span_kind */
 	uint8_t rule;             /* enum at_rule */
 	uint8_t method;           /* index of the method: AT_METHOD_… */
@@ -61,6 +62,9 @@ struct at_exchange {
 	bool announced;           /* created before its bytes were written */
 	bool injected;            /* our header is on its way: do not add it again */
 	uint8_t carries;          /* calls: enum at_client_carries */
+	uint8_t sends;            /* calls: propagators whose fields the application sends itself */
+	bool sends_state;         /* calls: and tracestate */
+	bool upgrades;            /* the request asks to go on in HTTP/2 (h2c) */
 	bool torn;                /* the head came in more than one piece */
 	uint8_t told;          /* enum told in exchange.c: whether the identity is final (atomic) */
 	bool asked;            /* the request's last byte went by */

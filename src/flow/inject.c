@@ -11,32 +11,79 @@
 
 static void edit_add(struct at_edits *e, struct at_edit edit)
 {
-	if (e->count < AT_INJECT_EDITS)
+	if (e->count < e->room)
 		e->edit[e->count++] = edit;
 }
 
-bool at_inject_edit(struct at_edits *e, struct at_exchange *x, size_t at, const char *text,
-		    size_t n, bool replaces)
+static bool edit_new(struct at_edits *e, enum at_edit_text which, struct at_exchange *x, size_t at,
+		     const char *text, size_t n, bool replaces)
 {
-	struct at_buf *to = &e->text[AT_EDIT_NEW];
+	struct at_buf *to = &e->text[which];
 	struct at_edit edit = {.at = at,
-			       .text = AT_EDIT_NEW,
+			       .text = (uint8_t)which,
 			       .text_at = to->n,
 			       .text_len = (uint32_t)n,
 			       .replaces = replaces,
 			       .owner = at_exchange_ref(x)};
-	if (e->count == AT_INJECT_EDITS || !at_buf_add(to, text, n, AT_POOL_MAX))
+	if (e->count == e->room || !at_buf_add(to, text, n, AT_POOL_MAX))
 		return false;
 	edit_add(e, edit);
 	return true;
 }
 
+bool at_inject_edit(struct at_edits *e, struct at_exchange *x, size_t at, const char *text,
+		    size_t n, bool replaces)
+{
+	return edit_new(e, AT_EDIT_NEW, x, at, text, n, replaces);
+}
+
+static size_t size_of(uint32_t edits)
+{
+	return sizeof(struct at_edits) + edits * sizeof(struct at_edit);
+}
+
+/* Room for two more. */
+static bool make_room(struct at_edits **e)
+{
+	uint32_t room = (*e)->room * 4;
+	if ((*e)->count + 2 <= (*e)->room)
+		return true;
+	if (room > AT_INJECT_EDITS_HTTP2)
+		room = AT_INJECT_EDITS_HTTP2;
+	if ((*e)->count + 2 > room)
+		return false;
+	struct at_edits *to = at_pool_get(size_of(room), NULL);
+	if (!to)
+		return false;
+	memcpy(to, *e, size_of((*e)->count));
+	to->room = room;
+	at_pool_put(*e);
+	*e = to;
+	return true;
+}
+
+bool at_inject_grow(struct at_edits **e, struct at_exchange *x, size_t length_at,
+		    const char length[3], size_t at, const char *text, size_t n)
+{
+	if (!make_room(e))
+		return false;
+	if (!edit_new(*e, AT_EDIT_LENGTH, x, length_at, length, 3, true))
+		return false;
+	if (!edit_new(*e, AT_EDIT_NEW, x, at, text, n, false)) {
+		(*e)->count--;
+		return false;
+	}
+	(*e)->edit[(*e)->count - 1].bound = true;
+	return true;
+}
+
 static struct at_edits *edits_make(struct at_talk *t)
 {
-	struct at_edits *e = t->spare ? t->spare : at_pool_get(sizeof(*e), NULL);
+	struct at_edits *e = t->spare ? t->spare : at_pool_get(size_of(AT_INJECT_EDITS), NULL);
 	t->spare = NULL;
 	if (!e)
 		return NULL;
+	e->room = AT_INJECT_EDITS;
 	e->count = 0;
 	memset(e->text, 0, sizeof(e->text));
 	return e;
@@ -52,11 +99,14 @@ void at_inject_free(struct at_talk *t, struct at_edits *e)
 		at_pool_put(e);
 }
 
-static void take_left_over(struct at_edits *e, struct at_buf *from, enum at_edit_text which)
+static void take_left_over(struct at_edits *e, struct at_buf *from, enum at_edit_text which,
+			   uint64_t at, bool swallows)
 {
 	if (!from->n)
 		return;
-	edit_add(e, (struct at_edit){.text = (uint8_t)which,
+	edit_add(e, (struct at_edit){.at = at,
+				     .swallows = swallows,
+				     .text = (uint8_t)which,
 				     .text_len = from->n,
 				     .replaces = which == AT_EDIT_OVERLAY,
 				     .left_over = true});
@@ -121,14 +171,18 @@ struct at_edits *at_inject_plan(struct at_conn *c, int fd, const struct iovec *i
 	struct at_edits *e = edits_make(t);
 	if (!e)
 		return NULL;
-	take_left_over(e, &t->tail, AT_EDIT_TAIL);
-	take_left_over(e, &t->overlay, AT_EDIT_OVERLAY);
+	if (!t->tail_at)
+		take_left_over(e, &t->tail, AT_EDIT_TAIL, 0, t->swallow);
+	take_left_over(e, &t->overlay, AT_EDIT_OVERLAY, 0, false);
+	take_left_over(e, &t->tail, AT_EDIT_TAIL, t->tail_at, false);
+	t->tail_at = 0;
+	t->swallow = false;
 	if (skip < n) {
 		char *block;
 		size_t part = n < AT_HTTP1_HEAD_MAX ? n : AT_HTTP1_HEAD_MAX;
 		const char *data = gather(iov, count, part, &block);
 		if (data)
-			t->protocol->look(t, e, data, part);
+			t->protocol->look(t, &e, data, part);
 		at_pool_put(block);
 	}
 	if (e->count)

@@ -6,10 +6,6 @@
 #include "flow/boot.h"
 #include "flow/client.h"
 #include "flow/inject.h"
-#include "trace/propagate.h"
-
-/* The header lines of one request at most: tracestate and baggage have their own caps below it. */
-#define LINES_MAX 20480u
 
 /* Offset in data of a field's value, or -1 when it began to leave in an earlier call. */
 static ptrdiff_t value_offset(const struct at_http1_plan *p, const char *data, struct at_str value)
@@ -32,50 +28,22 @@ static bool rewrite(struct at_edits *e, struct at_exchange *x, const struct at_h
 static void rewrite_passed_on(struct at_edits *e, struct at_exchange *x,
 			      const struct at_http1_plan *p, const char *data)
 {
-	unsigned set = at_boot.config.propagators;
-	const struct at_field_value *f = p->m.field;
-	char text[96];
-	if ((set & AT_PROPAGATE_TRACECONTEXT) && f[AT_FIELD_traceparent].count == 1) {
-		at_propagate_write_traceparent(text, &x->ctx);
-		rewrite(e, x, p, data, AT_FIELD_traceparent, text, 55);
+	static const enum at_field fields[] = {AT_FIELD_traceparent, AT_FIELD_b3,
+					       AT_FIELD_x_b3_spanid};
+	char text[64];
+	for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++) {
+		size_t n = p->m.field[fields[i]].count == 1
+				   ? at_inject_passed_on(x, fields[i], text)
+				   : 0;
+		if (n)
+			rewrite(e, x, p, data, fields[i], text, n);
 	}
-	if ((set & AT_PROPAGATE_B3) && f[AT_FIELD_b3].count == 1) {
-		at_hex_encode(text, x->ctx.trace_id, 16);
-		text[32] = '-';
-		at_hex_encode(text + 33, x->ctx.span_id, 8);
-		text[49] = '-';
-		text[50] = x->ctx.flags & AT_FLAG_DEBUG     ? 'd'
-			   : x->ctx.flags & AT_FLAG_SAMPLED ? '1'
-							    : '0';
-		rewrite(e, x, p, data, AT_FIELD_b3, text, 51);
-	}
-	if ((set & AT_PROPAGATE_B3MULTI) && f[AT_FIELD_x_b3_spanid].count == 1) {
-		at_hex_encode(text, x->ctx.span_id, 8);
-		rewrite(e, x, p, data, AT_FIELD_x_b3_spanid, text, 16);
-	}
-}
-
-/* What the application sends of its own accord is not sent twice. */
-static unsigned present(const struct at_message *m)
-{
-	const struct at_field_value *f = m->field;
-	return (f[AT_FIELD_traceparent].count ? AT_PROPAGATE_TRACECONTEXT : 0) |
-	       (f[AT_FIELD_baggage].count ? AT_PROPAGATE_BAGGAGE : 0) |
-	       (f[AT_FIELD_b3].count ? AT_PROPAGATE_B3 : 0) |
-	       (f[AT_FIELD_x_b3_traceid].count ? AT_PROPAGATE_B3MULTI : 0);
 }
 
 static void insert_lines(struct at_edits *e, struct at_exchange *x, const struct at_http1_plan *p)
 {
-	struct at_str state = at_str(x->carried.p, x->state_len);
-	struct at_str baggage = at_str_from(at_buf_str(&x->carried), x->state_len);
-	size_t room = 512 + state.n + baggage.n;
-	char *lines = at_pool_get(room < LINES_MAX ? room : LINES_MAX, NULL);
-	if (!lines)
-		return;
-	size_t n = at_propagate_inject(at_boot.config.propagators, present(&p->m), &x->ctx,
-				       p->m.field[AT_FIELD_tracestate].count ? AT_STR_NONE : state,
-				       baggage, lines, room);
+	size_t n;
+	char *lines = at_inject_lines(x, &n);
 	if (n)
 		at_inject_edit(e, x, p->insert_at, lines, n, false);
 	at_pool_put(lines);
@@ -110,8 +78,20 @@ static void edit_head(struct at_edits *e, struct at_exchange *x, const struct at
 	sort(e, from);
 }
 
-void at_inject_http1_look(struct at_talk *t, struct at_edits *e, const char *data, size_t n)
+/* A head that was not looked at before. NULL: no memory, or too many outstanding. */
+static struct at_exchange *announce(struct at_talk *t, const struct at_message *m)
 {
+	struct at_exchange *x = t->asking;
+	if (!x || x->named)
+		x = at_exchange_open(t, AT_SPAN_CLIENT);
+	if (x)
+		at_client_announce(t, x, m);
+	return x;
+}
+
+void at_inject_http1_look(struct at_talk *t, struct at_edits **edits, const char *data, size_t n)
+{
+	struct at_edits *e = *edits;
 	struct at_http1_plan plan = {0};
 	struct at_exchange *next = t->announced ? t->first : NULL;
 	size_t from = 0;
@@ -122,7 +102,7 @@ void at_inject_http1_look(struct at_talk *t, struct at_edits *e, const char *dat
 		if (x)
 			next = x->next;
 		else
-			x = at_client_announce(t, &plan.m);
+			x = announce(t, &plan.m);
 		if (!x)
 			break;
 		edit_head(e, x, &plan, data);

@@ -79,11 +79,13 @@ static void build(struct pieces *p, const struct iovec *iov, int count, const st
 	struct walk w = {.iov = iov, .count = count};
 	for (uint32_t i = 0; i < e->count; i++) {
 		const struct at_edit *edit = &e->edit[i];
+		if (edit->at + edit->swallows > total)
+			break;
 		walk_to(&w, edit->at, p);
 		size_t n = reach(edit, total);
 		piece_add(p, e->text[edit->text].p + edit->text_at, n);
-		if (edit->replaces)
-			walk_to(&w, edit->at + n, NULL);
+		if (edit->replaces || edit->swallows)
+			walk_to(&w, edit->at + (edit->replaces ? n : 1), NULL);
 	}
 	walk_to(&w, SIZE_MAX, p);
 }
@@ -91,8 +93,10 @@ static void build(struct pieces *p, const struct iovec *iov, int count, const st
 /* ---- what the kernel took ---- */
 
 /* Hands the bytes of an edit that have not left over to the talk, with the memory they are in: at
- * most one new edit of a write is cut, and each left-over has memory of its own. */
-static void keep(struct at_talk *t, struct at_edits *e, const struct at_edit *edit, size_t taken)
+ * most one new edit of a write is cut, and each left-over has memory of its own. `ahead`: how many
+ * of the application's bytes go before them. */
+static void keep(struct at_talk *t, struct at_edits *e, const struct at_edit *edit, size_t taken,
+		 size_t ahead)
 {
 	struct at_buf *from = &e->text[edit->text];
 	size_t left = edit->text_len - taken;
@@ -104,6 +108,10 @@ static void keep(struct at_talk *t, struct at_edits *e, const struct at_edit *ed
 	at_buf_free(to);
 	*to = *from;
 	*from = (struct at_buf){0};
+	if (!edit->replaces) {
+		t->tail_at = ahead;
+		t->swallow = edit->swallows;
+	}
 }
 
 static void mark_injected(const struct at_edit *edit)
@@ -121,12 +129,24 @@ void at_inject_mark(const struct at_edits *e)
 		mark_injected(&e->edit[i]);
 }
 
-/* The left-overs from edit i on did not get their turn. */
-static void keep_all(struct at_talk *t, struct at_edits *e, uint32_t i)
+/* The edits from i on did not get their turn; `app` bytes of the application have left. What is
+ * left over, or bound to what has left, stays. */
+static void keep_all(struct at_talk *t, struct at_edits *e, uint32_t i, size_t app)
 {
-	for (; i < e->count; i++)
-		if (e->edit[i].left_over)
-			keep(t, e, &e->edit[i], 0);
+	bool bound = i < e->count && e->edit[i].bound;
+	for (uint32_t j = i; j < e->count; j++)
+		if (e->edit[j].left_over || (j == i && bound))
+			keep(t, e, &e->edit[j], 0, e->edit[j].at - app);
+}
+
+/* All bytes of the application have left and not all of ours behind them: it is told that one of
+ * its own has not, so that it comes again, and ours go in its place. */
+static size_t hold_one_back(struct at_talk *t, size_t app, size_t total)
+{
+	if (!t || app < total || !total || !t->tail.n || t->tail_at || t->swallow)
+		return app;
+	t->swallow = true;
+	return total - 1;
 }
 
 /* From bytes on the wire to bytes of the application; left-overs go to the talk. Lock held. */
@@ -136,19 +156,27 @@ static size_t account(struct at_talk *t, struct at_edits *e, size_t wire, size_t
 	for (uint32_t i = 0; i < e->count; i++) {
 		const struct at_edit *edit = &e->edit[i];
 		size_t before = edit->at - app;
-		if (wire < before || (wire == before && !edit->left_over)) {
-			keep_all(t, e, i);
-			return app + wire;
+		if (edit->at + edit->swallows > total || wire < before ||
+		    (wire == before && !edit->left_over)) {
+			app = app + wire < total ? app + wire : total;
+			keep_all(t, e, i, app);
+			return hold_one_back(t, app, total);
 		}
 		wire -= before;
 		app = edit->at;
 		size_t whole = reach(edit, total);
 		size_t taken = wire < whole ? wire : whole;
 		mark_injected(edit);
-		keep(t, e, edit, taken);
+		keep(t, e, edit, taken, 0);
 		wire -= taken;
 		if (edit->replaces)
 			app += taken;
+		else if (edit->swallows && taken == edit->text_len)
+			app++;
+		if (!edit->replaces && taken < edit->text_len) {
+			keep_all(t, e, i + 1, app);
+			return hold_one_back(t, app, total);
+		}
 	}
 	return app + wire < total ? app + wire : total;
 }

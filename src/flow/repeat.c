@@ -30,8 +30,8 @@ bool at_repeat_use(const struct at_repeat *t, const struct at_message *m, struct
 	struct at_str agent = m->field[AT_FIELD_user_agent].value;
 	const char *key = t->key.p;
 	if (t->count == 0 || t->version != m->version || t->method_len != m->method.n ||
-	    t->host_len != host.n || t->agent_len != agent.n || to->room < t->attrs.n ||
-	    to->limit < t->count)
+	    t->scheme_len != m->scheme.n || t->host_len != host.n || t->agent_len != agent.n ||
+	    to->room < t->attrs.n || to->limit < t->count)
 		return false;
 	if (!same(key, m->method) || (host.n && !same(key + m->method.n, host)) ||
 	    (agent.n && !same(key + m->method.n + host.n, agent)))
@@ -65,6 +65,7 @@ void at_repeat_make(struct at_repeat *t, const struct at_message *m, const struc
 	t->count = from->count;
 	t->version = m->version;
 	t->method_len = (uint16_t)m->method.n;
+	t->scheme_len = (uint16_t)m->scheme.n;
 	t->host_len = (uint16_t)host.n;
 	t->agent_len = (uint16_t)agent.n;
 }

@@ -15,6 +15,7 @@ struct at_repeat {
 	struct at_buf attrs; /* their attributes, as in a record */
 	uint16_t count;      /* attributes */
 	uint16_t method_len; /* bytes of the method in key */
+	uint16_t scheme_len; /* bytes of the scheme: "http" and "https" differ in them */
 	uint16_t host_len;   /* bytes of Host behind it */
 	uint16_t agent_len;  /* bytes of User-Agent behind that */
 	uint8_t version;     /* HTTP version it is good for */

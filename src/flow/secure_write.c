@@ -45,6 +45,14 @@ static void append(struct kept *k, const char *bytes, size_t n)
 	k->n += (uint32_t)n;
 }
 
+/* The application's bytes that an edit replaces, kept in place of those that replace them, which
+ * are in the buffer by now. */
+static void keep_replaced(struct at_edits *e, const struct at_edit *edit, const char *app)
+{
+	if (edit->replaces)
+		memcpy(e->text[edit->text].p + edit->text_at, app + edit->at, edit->text_len);
+}
+
 static struct kept *merge(struct at_edits *e, const char *app, size_t n)
 {
 	size_t cover = n < COVER_MAX ? n : COVER_MAX, ours = 0, at = 0;
@@ -58,6 +66,7 @@ static struct kept *merge(struct at_edits *e, const char *app, size_t n)
 		const struct at_edit *edit = &e->edit[i];
 		append(k, app + at, edit->at - at);
 		append(k, e->text[edit->text].p + edit->text_at, edit->text_len);
+		keep_replaced(e, edit, app);
 		at = edit->at + (edit->replaces ? edit->text_len : 0);
 	}
 	append(k, app + at, cover - at);
@@ -82,11 +91,15 @@ static void tell(struct at_conn *c, const struct kept *k)
 	size_t app = 0, at = 0;
 	for (uint32_t i = 0; k->edits && i < k->edits->count && !c->over; i++) {
 		const struct at_edit *edit = &k->edits->edit[i];
-		size_t n = edit->at - app + (edit->replaces ? edit->text_len : 0);
+		size_t n = edit->at - app;
 		if (n)
 			at_talk_out(c, c->fd, k->bytes + at, n);
 		app += n;
-		at += n + (edit->replaces ? 0 : edit->text_len);
+		at += n + edit->text_len;
+		if (!edit->replaces || c->over)
+			continue;
+		at_talk_out(c, c->fd, k->edits->text[edit->text].p + edit->text_at, edit->text_len);
+		app += edit->text_len;
 	}
 	if (at < k->n && !c->over)
 		at_talk_out(c, c->fd, k->bytes + at, k->n - at);

@@ -306,7 +306,7 @@ static bool owes(int fd)
 	bool tail = false;
 	if (c) {
 		const struct at_talk *t = c->talk;
-		tail = t && t->tail.n;
+		tail = t && t->tail.n && !t->tail_at && !t->swallow;
 		at_conn_unlock(c);
 	}
 	return tail;

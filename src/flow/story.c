@@ -47,12 +47,11 @@ void at_story_peer(int fd, struct at_conn *c, const char *what)
 void at_story_over(int fd, unsigned counter)
 {
 	const char *why = counter == AT_COUNT_conns_tls         ? "TLS that is not seen into"
-			  : counter == AT_COUNT_conns_http2     ? "HTTP/2, not readable yet"
 			  : counter == AT_COUNT_conns_tunnel    ? "a tunnel from here on"
-			  : counter == AT_COUNT_conns_malformed ? "malformed HTTP/1"
-			  : counter == AT_COUNT_conns_over_cap  ? "a head that is too large"
+			  : counter == AT_COUNT_conns_malformed ? "malformed"
+			  : counter == AT_COUNT_conns_over_cap  ? "over a cap"
 			  : counter == AT_COUNT_conns_lost_sync ? "bytes went by unseen"
-								: "no HTTP/1";
+								: "no HTTP";
 	AT_STORY(fd, "observed no longer: %s", why);
 }
 

@@ -13,6 +13,7 @@
 #include "base/fault.h"
 #include "base/pool.h"
 #include "base/slab.h"
+#include "flow/boot.h"
 #include "flow/causality.h"
 #include "flow/client.h"
 #include "flow/story.h"
@@ -28,8 +29,7 @@ struct at_talk *at_talk_of(struct at_conn *c, int fd)
 		if (!t)
 			return NULL;
 		memset((char *)t + sizeof(t->slab), 0, sizeof(*t) - sizeof(t->slab));
-		t->protocol = &at_protocol_http1;
-		t->protocol->init(t);
+		t->protocol = &at_protocol_unknown;
 		t->conn = c;
 		c->talk = t;
 	}
@@ -64,6 +64,8 @@ void at_talk_remove(struct at_talk *t, struct at_exchange *x)
 		t->last = before;
 	if (t->asking == x)
 		t->asking = NULL;
+	if (t->protocol->removed)
+		t->protocol->removed(t, x);
 	if (x->announced) {
 		t->announced--;
 		t->early++;
@@ -100,6 +102,22 @@ static void close_row(struct at_talk *t, bool failed)
 	}
 }
 
+/* The exchange that its end concerns: none when there are several. */
+static const struct at_exchange *only(const struct at_talk *t)
+{
+	bool several = t && t->protocol->multiplexes && t->first != t->last;
+	return t && !several ? t->first : NULL;
+}
+
+/* The thread learns of the end of what is under way: it goes on with who made it. */
+static void resume(const struct at_talk *t)
+{
+	if (t->first && t->protocol->multiplexes && t->first != t->last)
+		at_causality_several();
+	else if (t->first)
+		at_causality_resume(t->first);
+}
+
 static void talk_free(struct at_talk *t)
 {
 	t->protocol->free(t);
@@ -125,6 +143,23 @@ void at_talk_over(struct at_conn *c)
 		return;
 	talk_free(t);
 	c->over = true;
+}
+
+unsigned at_talk_guess(struct at_str first)
+{
+	bool tls = first.n && first.p[0] == '\x16' && (first.n < 2 || first.p[1] == '\x03');
+	return tls ? AT_COUNT_conns_tls : AT_COUNT_conns_opaque;
+}
+
+void at_talk_counted(struct at_talk *t, unsigned counter, const char *protocol)
+{
+	if (t->counted)
+		return;
+	t->counted = true;
+	AT_STORY(t->fd, "%s, as %s", protocol,
+		 t->conn->role == AT_CONN_SERVER ? "server" : "client");
+	at_counter_add((enum at_counter)counter, 1);
+	at_boot_complain();
 }
 
 /* Bytes went by unseen: what follows cannot be told from the middle of something. */
@@ -182,13 +217,12 @@ void at_talk_eof(struct at_conn *c, int fd)
 	c->eof = true;
 	if (c->role == AT_CONN_SERVER) {
 		at_causality_left();
-		at_causality_hung_up(t ? t->first : NULL);
+		at_causality_hung_up(only(t));
 	}
 	if (!t || c->role != AT_CONN_CLIENT)
 		return;
 	t->fd = fd;
-	if (t->first)
-		at_causality_resume(t->first);
+	resume(t);
 	t->protocol->response_over(t);
 	close_row(t, true);
 }
@@ -198,12 +232,12 @@ void at_talk_failed(struct at_conn *c, int fd, int error)
 	struct at_talk *t = c->talk;
 	c->error = error;
 	if (c->role == AT_CONN_SERVER)
-		at_causality_hung_up(t ? t->first : NULL);
+		at_causality_hung_up(only(t));
 	if (!t)
 		return;
 	t->fd = fd;
-	if (c->role == AT_CONN_CLIENT && t->first)
-		at_causality_resume(t->first);
+	if (c->role == AT_CONN_CLIENT)
+		resume(t);
 	close_row(t, true);
 }
 
@@ -213,8 +247,8 @@ void at_talk_broken(struct at_conn *c, int fd, const char *why)
 	if (!t)
 		return;
 	t->fd = fd;
-	if (c->role == AT_CONN_CLIENT && t->first)
-		at_causality_resume(t->first);
+	if (c->role == AT_CONN_CLIENT)
+		resume(t);
 	while (t->first && t->first->named)
 		at_exchange_close(t->first, why);
 	at_talk_over(c);
@@ -270,8 +304,8 @@ void at_talk_gone(struct at_conn *c, int fd)
 		t->protocol->response_over(t);
 	if (c->role == AT_CONN_SERVER && t->first && !at_exchange_is_passed(t->first))
 		c->eof = c->eof || has_hung_up(fd);
-	if (c->role == AT_CONN_CLIENT && t->first)
-		at_causality_resume(t->first);
+	if (c->role == AT_CONN_CLIENT)
+		resume(t);
 	if (c->again && (at_sys(SYS_fcntl, fd, F_GETFL, 0) & O_NONBLOCK))
 		c->again = false;
 	close_row(t, true);

@@ -3,8 +3,9 @@
  * await their answer, oldest first. Born with the first bytes, gone with the connection or when the
  * protocol turns out not to be ours. Protected by the connection's lock.
  *
- *   UNDECIDED --first bytes are a request--> HTTP1 --malformed, over a cap, tunnel--> over (freed,
- *       \--anything else--> over                                                descriptor boring)
+ *   unknown ──preface or SETTINGS──> HTTP/2 ──malformed, over a cap──> over (freed, descriptor
+ *      │                               ^                                  ^          boring)
+ *      └──anything else──> HTTP/1 ──h2c┘──not HTTP, malformed, tunnel─────┘
  */
 #ifndef AT_FLOW_TALK_H
 #define AT_FLOW_TALK_H
@@ -16,10 +17,11 @@
 #include "flow/repeat.h"
 #include "wire/http1.h"
 
-/* Exchanges outstanding on one connection at most (pipelining). */
+/* Exchanges outstanding on one connection at most (pipelining, streams). */
 #define AT_TALK_EXCHANGES 256
 
 struct at_edits;
+struct at_talk_http2;
 
 /* What a protocol does for a talk. Lock held. A talk may be gone when one of them returns
  * (at_talk_over): look at the connection then. */
@@ -38,13 +40,18 @@ struct at_protocol {
 	/* How many of the bytes a client writes next are body, at whose content nobody looks. */
 	uint64_t (*unread)(const struct at_talk *t);
 	/* A client is about to write these bytes: announces the heads among them, and says in
-	 * *edits how they are to be changed. */
-	void (*look)(struct at_talk *t, struct at_edits *edits, const char *data, size_t n);
+	 * *edits, which may become others, how they are to be changed. */
+	void (*look)(struct at_talk *t, struct at_edits **edits, const char *data, size_t n);
+	/* x leaves the row; NULL: nothing to do. */
+	void (*removed)(struct at_talk *t, struct at_exchange *x);
 	/* Gives its part's memory back. */
 	void (*free)(struct at_talk *t);
+	/* Several exchanges are under way at once, and any of them may go on next. */
+	bool multiplexes;
 };
 
-extern const struct at_protocol at_protocol_http1;
+/* A row for each protocol, and one for a connection whose first bytes have not told it yet. */
+extern const struct at_protocol at_protocol_unknown, at_protocol_http1, at_protocol_http2;
 
 /* HTTP/1's part of a talk. */
 struct at_talk_http1 {
@@ -63,13 +70,21 @@ struct at_talk {
 	uint16_t early;       /* answered before the writer had come back from its call */
 	const struct at_protocol *protocol; /* what is spoken */
 	struct at_talk_http1 http1;         /* when that is HTTP/1 */
-	struct at_exchange *first;          /* oldest unanswered exchange */
-	struct at_exchange *last;           /* youngest */
-	struct at_exchange *asking;         /* whose request is going by now */
-	struct at_repeat repeat;            /* attributes that its requests have alike */
-	struct at_buf tail;                 /* bytes of ours that the kernel has not taken yet */
-	struct at_buf overlay;              /* bytes that replace the application's next ones */
-	struct at_edits *spare; /* to write those two without asking for memory; or NULL */
+	struct at_talk_http2 *http2;        /* when that is HTTP/2; in pool memory, owned */
+	uint8_t preface; /* unknown: bytes so far that began like HTTP/2's preface */
+	bool over;       /* HTTP/2: observation has ended, bytes of ours are still to leave */
+	bool turns;      /* HTTP/1: the upgrade to HTTP/2 was granted just now */
+	bool crowd;      /* who makes the request that is leaving cannot be told: others leave with
+			    it, or share the connection */
+	struct at_exchange *first;  /* oldest unanswered exchange */
+	struct at_exchange *last;   /* youngest */
+	struct at_exchange *asking; /* whose request is going by now */
+	struct at_repeat repeat;    /* attributes that its requests have alike */
+	struct at_buf tail;         /* bytes of ours that the kernel has not taken yet */
+	uint64_t tail_at;           /* bytes of the application that go before them */
+	bool swallow;               /* they go in place of its next byte, which has left already */
+	struct at_buf overlay;      /* bytes that replace the application's next ones */
+	struct at_edits *spare;     /* to write those two without asking for memory; or NULL */
 };
 
 /* The talk of c, created when there is none. NULL: no memory. */
@@ -103,6 +118,12 @@ void at_talk_passed(struct at_conn *c);
 
 /* Ends the observation: memory is given back, c->over is set (at_conn_leave does the rest). */
 void at_talk_over(struct at_conn *c);
+
+/* Counts the connection, once, as one in which this protocol is spoken. */
+void at_talk_counted(struct at_talk *t, unsigned counter, const char *protocol);
+
+/* What speaks on a stream that begins like this and is no HTTP/1: as what it is counted. */
+unsigned at_talk_guess(struct at_str first);
 
 /* Adds to and takes from the row. */
 void at_talk_push(struct at_talk *t, struct at_exchange *x);

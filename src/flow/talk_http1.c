@@ -14,7 +14,7 @@
 #include "flow/secure.h"
 #include "flow/server.h"
 #include "flow/story.h"
-#include "flow/talk.h"
+#include "flow/talk_http2.h"
 
 static void init(struct at_talk *t)
 {
@@ -36,6 +36,16 @@ static void request_end(void *ctx, uint64_t body_bytes, uint64_t wire_bytes)
 	x->request_wire = wire_bytes;
 }
 
+/* Whether a head asks for, or grants, going on in HTTP/2 (RFC 7540, 3.2). */
+static bool asks_for_http2(const struct at_message *m)
+{
+	struct at_str list = m->field[AT_FIELD_upgrade].value;
+	while (list.n)
+		if (at_str_eq_nocase(at_str_trim(at_str_cut(&list, ',')), AT_STR("h2c")))
+			return true;
+	return false;
+}
+
 static void server_begin(void *ctx)
 {
 	struct at_talk *t = ctx;
@@ -49,6 +59,7 @@ static enum at_http1_then server_head(void *ctx, const struct at_message *m)
 	if (!x)
 		return AT_HTTP1_THEN_STOP;
 	at_server_identify(t, x, m);
+	x->upgrades = asks_for_http2(m);
 	return AT_HTTP1_THEN_BODY;
 }
 
@@ -86,6 +97,7 @@ static enum at_http1_then client_head(void *ctx, const struct at_message *m)
 	} else {
 		at_client_identify(t, x, m);
 	}
+	x->upgrades = asks_for_http2(m);
 	at_client_left(x);
 	return AT_HTTP1_THEN_BODY;
 }
@@ -113,6 +125,10 @@ static enum at_http1_then response_head(void *ctx, const struct at_message *m)
 		return AT_HTTP1_THEN_STOP;
 	if (m->status < 200 && m->status != 101)
 		return AT_HTTP1_THEN_BODY;
+	if (m->status == 101 && x->upgrades && x->asked && x == t->last && asks_for_http2(m)) {
+		t->turns = true;
+		return AT_HTTP1_THEN_STOP;
+	}
 	x->status = m->status;
 	if (x->recording && !x->silent)
 		at_describe_response(x, m);
@@ -142,23 +158,6 @@ static const struct at_http1_sink responses = {response_begin, response_head, re
 
 /* ---- bytes ---- */
 
-/* What speaks, by the first bytes of a stream that is no HTTP/1. */
-static enum at_counter guess(struct at_str first)
-{
-	static const struct {
-		struct at_str begin; /* of the stream, as far as it is there */
-		enum at_counter counter;
-	} rows[] = {
-		{{"\x16\x03", 2}, AT_COUNT_conns_tls},
-		{{"PRI * HTTP/2.0\r\n", 16}, AT_COUNT_conns_http2},
-	};
-	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
-		if (first.n && at_str_eq(at_str_head(first, rows[i].begin.n),
-					 at_str_head(rows[i].begin, first.n)))
-			return rows[i].counter;
-	return AT_COUNT_conns_opaque;
-}
-
 /* The engine has ended the observation at these bytes: counts why. */
 static void stopped(struct at_talk *t, const struct at_http1 *h, struct at_str bytes)
 {
@@ -168,11 +167,9 @@ static void stopped(struct at_talk *t, const struct at_http1 *h, struct at_str b
 		[AT_HTTP1_STOP_TUNNEL] = AT_COUNT_conns_tunnel,
 		[AT_HTTP1_STOP_ASKED] = AT_COUNT_conns_opaque,
 	};
-	enum at_counter what = h->stop == AT_HTTP1_STOP_NOT_HTTP
-				       ? guess(bytes)
-				       : (enum at_counter)counter[h->stop];
+	unsigned what = h->stop == AT_HTTP1_STOP_NOT_HTTP ? at_talk_guess(bytes) : counter[h->stop];
 	if (h->stop != AT_HTTP1_STOP_NONE) {
-		at_counter_add(what, 1);
+		at_counter_add((enum at_counter)what, 1);
 		at_story_over(t->fd, what);
 	}
 	struct at_conn *c = t->conn;
@@ -181,11 +178,27 @@ static void stopped(struct at_talk *t, const struct at_http1 *h, struct at_str b
 		at_secure_tunnel(c);
 }
 
+/* The rest of what came with the answer that grants it is HTTP/2. */
+static void turn(struct at_talk *t, const char *bytes, size_t n)
+{
+	t->turns = false;
+	if (!at_talk_http2_upgrade(t, t->first)) {
+		at_talk_over(t->conn);
+		return;
+	}
+	if (n && t->conn->role == AT_CONN_CLIENT)
+		t->protocol->in(t, bytes, n);
+	else if (n)
+		t->protocol->out(t, bytes, n);
+}
+
 static void feed(struct at_talk *t, struct at_http1 *h, const struct at_http1_sink *sink,
 		 const char *bytes, size_t n)
 {
 	bool on = bytes ? at_http1_feed(h, bytes, n, sink, t) : at_http1_skip(h, n, sink, t);
-	if (!on)
+	if (!on && t->turns)
+		turn(t, bytes + n - h->left, (size_t)h->left);
+	else if (!on)
 		stopped(t, h, at_str(bytes, bytes ? n : 0));
 }
 
@@ -193,11 +206,9 @@ static void count_http1(struct at_talk *t)
 {
 	if (t->counted || !t->first || !t->first->named)
 		return;
-	t->counted = true;
-	AT_STORY(t->fd, "HTTP/1, as %s", t->conn->role == AT_CONN_SERVER ? "server" : "client");
-	at_counter_add(
-		t->conn->role == AT_CONN_SERVER ? AT_COUNT_conns_server : AT_COUNT_conns_client, 1);
-	at_boot_complain();
+	at_talk_counted(
+		t, t->conn->role == AT_CONN_SERVER ? AT_COUNT_conns_server : AT_COUNT_conns_client,
+		"HTTP/1");
 }
 
 static void in(struct at_talk *t, const char *bytes, size_t n)

@@ -123,6 +123,8 @@ struct at_origin at_target_origin(const struct at_message *m, bool secure)
 		scheme = first_of(f[AT_FIELD_x_forwarded_proto].value);
 	if (!host.n)
 		host = first_of(f[AT_FIELD_x_forwarded_host].value);
+	if (!scheme.n)
+		scheme = m->scheme;
 	if (!host.n)
 		host = at_target_parse(m->target).authority;
 	if (!host.n)

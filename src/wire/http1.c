@@ -172,7 +172,10 @@ bool at_http1_feed(struct at_http1 *h, const char *data, size_t n, const struct 
 		else
 			at += head_step(&run, data + at, n - at);
 	}
-	return h->state != AT_HTTP1_STOPPED;
+	if (h->state != AT_HTTP1_STOPPED)
+		return true;
+	h->left = n - at;
+	return false;
 }
 
 bool at_http1_skip(struct at_http1 *h, uint64_t n, const struct at_http1_sink *sink, void *ctx)

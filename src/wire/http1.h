@@ -66,7 +66,7 @@ struct at_http1 {
 	uint8_t sub;       /* position inside a head, a line end, a chunk line: the engine's own */
 	uint32_t messages; /* complete messages so far, saturating */
 	uint32_t line;     /* HEAD: offset in hold of the line that is not complete yet */
-	uint64_t left;     /* bytes of the body or chunk to go */
+	uint64_t left;     /* bytes of the body or chunk to go; STOPPED: bytes not looked at */
 	uint64_t body_bytes; /* payload of this message so far */
 	uint64_t wire_bytes; /* all bytes of this message so far */
 	struct at_buf hold;  /* head in pieces; owned, capped */

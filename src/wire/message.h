@@ -27,11 +27,12 @@ struct at_field_value {
 
 struct at_message {
 	enum at_wire_half half; /* request or response */
-	uint8_t version;        /* 10 = HTTP/1.0, 11 = HTTP/1.1 */
+	uint8_t version;        /* 10 = HTTP/1.0, 11 = HTTP/1.1, 20 = HTTP/2 */
 	bool chunked;           /* Transfer-Encoding ends in chunked */
 	uint16_t status;        /* responses: 100..999 */
 	struct at_str method;   /* requests: as sent */
 	struct at_str target;   /* requests: any of the four forms, as sent */
+	struct at_str scheme;   /* requests: where the protocol says it, else empty */
 	struct at_str block;    /* header lines, each with its line end, without the empty line */
 	uint64_t head_bytes;    /* first line, header lines and empty line, on the wire */
 	uint64_t declared_body; /* Content-Length; UINT64_MAX: none, or Transfer-Encoding overrules

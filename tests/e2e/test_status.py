@@ -108,7 +108,7 @@ def test_connections_by_verdict(listener, say):
     say(server.port, b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + bytes(500))
     until(lambda: glance(server.pid)["connections"]["tls_unread"] == 1, what="the verdict")
     assert glance(server.pid)["hints"] == ["all traffic is TLS that is not seen into (`autotrace check PID` says why)"]
-    say(server.port, b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes(9))
+    say(server.port, b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes(3) + b"\x04" + bytes(5))
     say(server.port, b"SSH-2.0-client\r\n")
     say(server.port, b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
     until(lambda: sum(list(glance(server.pid)["connections"].values())[3:]) == 4, what="the verdicts")

@@ -99,11 +99,10 @@ static void what_was_seen_cannot_be_read(void **state)
 				  {"connections.http1_server", 1, NULL}),
 			    "TLS that is not seen into, on 2 of 3 connections (`autotrace check "
 			    "PID` says why)");
-	assert_string_equal(
-		HINTS({"connections.accepted", 1, NULL}, {"connections.http2", 1, NULL}),
-		"HTTP/2 on 1 of 1 connections: not readable yet");
+	assert_null(strstr(HINTS({"connections.accepted", 1, NULL}, {"connections.http2", 1, NULL}),
+			   "connections"));
 	assert_string_equal(HINTS({"connections.opened", 4, NULL}, {"connections.other", 3, NULL}),
-			    "no HTTP/1 was seen; other protocols on 3 of 4 connections");
+			    "no HTTP was seen; other protocols on 3 of 4 connections");
 }
 
 #define BUSY                                        \
