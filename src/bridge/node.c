@@ -20,6 +20,7 @@
 #include "base/thread.h"
 #include "bridge/node_count.h"
 #include "bridge/node_js.h"
+#include "bridge/node_tls.h"
 #include "flow/boot.h"
 #include "flow/bridge.h"
 #include "libc/floor.h"
@@ -324,4 +325,5 @@ void at_node_prepare(void)
 	FUNCTIONS(X)
 #undef X
 	at_node_here = true;
+	at_node_tls_prepare();
 }

@@ -160,11 +160,18 @@ void at_examine_tls(const struct at_subject *subject, struct at_report *report)
 		}
 		if (!defines(program, libraries[i].function))
 			continue;
+		found = true;
+		/* What the bridge to Node finds its way by. */
+		if (defines(program, "napi_run_script") && defines(program, "ssl3_read")) {
+			at_report_add(report, AT_LEVEL_NOTE, "TLS", NULL,
+				      "%s is inside Node, whose bridge sees its plaintext",
+				      libraries[i].name);
+			continue;
+		}
 		at_report_add(
 			report, AT_LEVEL_PARTLY, "TLS",
 			"no call of it goes through the loader, so TLS connections stay unseen",
 			"%s is inside the executable", libraries[i].name);
-		found = true;
 	}
 	if (holds_rustls(program))
 		at_report_add(report, AT_LEVEL_PARTLY, "TLS", "TLS connections stay unseen",

@@ -16,6 +16,7 @@
 #define PLACES 256u
 
 static unsigned global;   /* objects the program was started with */
+static bool of_program;   /* the program's own library is seen into */
 static uint32_t begun;    /* tables begun so far (atomic) */
 static uint64_t unloaded; /* objects unloaded when GnuTLS's tables were last believed (atomic) */
 static uint8_t epoch;     /* changes with it (atomic) */
@@ -175,8 +176,7 @@ static bool owns(const struct at_tls *t, const void *ssl)
 	return false;
 }
 
-/* The table of the library that made this session; NULL: it cannot be told. */
-static const struct at_tls *by_session(const void *ssl)
+const struct at_tls *at_tls_of_session(const void *ssl)
 {
 	int saved = errno;
 	const void *const *word = ssl;
@@ -203,7 +203,7 @@ const struct at_tls *at_tls_openssl(const void *ssl, const void *caller)
 	const struct at_tls *t = by_caller(OPENSSL, caller);
 	if (!ssl || !t->observable || __builtin_expect(owns(t, ssl), 1))
 		return t;
-	const struct at_tls *other = by_session(ssl);
+	const struct at_tls *other = at_tls_of_session(ssl);
 	return other ? other : t;
 }
 
@@ -217,13 +217,19 @@ const struct at_tls *at_tls_gnutls(const void *session, const void *caller)
 	return by_caller(GNUTLS, caller);
 }
 
+void at_tls_of_program(void)
+{
+	of_program = true;
+}
+
 bool at_tls_is_there(void)
 {
 	static uint64_t looked; /* objects loaded when the answer was found, plus 1 (atomic) */
 	static bool found;      /* the answer (atomic) */
 	uint64_t now = at_objects_loaded() + 1;
 	if (__atomic_load_n(&looked, __ATOMIC_ACQUIRE) != now) {
-		bool is = at_objects_have("SSL_read") || at_objects_have("gnutls_record_recv");
+		bool is = of_program || at_objects_have("SSL_read") ||
+			  at_objects_have("gnutls_record_recv");
 		__atomic_store_n(&found, is, __ATOMIC_RELAXED);
 		__atomic_store_n(&looked, now, __ATOMIC_RELEASE);
 	}

@@ -45,8 +45,17 @@ void at_tls_start(void);
 const struct at_tls *at_tls_openssl(const void *ssl, const void *caller);
 const struct at_tls *at_tls_gnutls(const void *session, const void *caller);
 
+/* For a call on `ssl` of which nothing else is known: the library whose method table it points to.
+ * NULL: there is none. */
+const struct at_tls *at_tls_of_session(const void *ssl);
+
+/* The program has a TLS library of its own, and its calls do not go past us any more. By the
+ * constructor. */
+void at_tls_of_program(void);
+
 /* Whether any loaded object but the program itself, whose own calls go past us, has a TLS library's
- * functions. Looks again when objects were loaded or unloaded since. */
+ * functions; or at_tls_of_program was called. Looks again when objects were loaded or unloaded
+ * since. */
 bool at_tls_is_there(void);
 
 #endif
