@@ -8,6 +8,9 @@
 
 #include <stdint.h>
 
+/* An instant that does not come. */
+#define AT_CLOCK_NEVER UINT64_MAX
+
 /* Nanoseconds on CLOCK_MONOTONIC. */
 uint64_t at_clock_now(void);
 

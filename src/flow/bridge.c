@@ -5,6 +5,7 @@
  */
 #include "flow/bridge.h"
 
+#include "base/clock.h"
 #include "base/thread.h"
 #include "flow/causality.h"
 #include "flow/talk.h"
@@ -108,7 +109,7 @@ void at_bridge_enter_job(uint64_t token, struct at_bridge_frame *save)
 
 void at_bridge_begin_job(uint64_t token)
 {
-	at_causality_wait(false, true);
+	at_causality_wait(false, AT_CLOCK_NEVER);
 	if (!token) {
 		at_bridge_leave(NULL);
 		return;
@@ -120,7 +121,7 @@ void at_bridge_begin_job(uint64_t token)
 static void between_events(bool told_apart)
 {
 	if (!said.now.on)
-		at_causality_wait(false, true);
+		at_causality_wait(false, AT_CLOCK_NEVER);
 	said.now.told_apart = told_apart;
 }
 

@@ -11,6 +11,7 @@
  */
 #include "flow/causality.h"
 
+#include "base/clock.h"
 #include "base/pool.h"
 #include "flow/bridge.h"
 #include "flow/defer.h"
@@ -39,6 +40,8 @@ struct worker {
 	bool defers;      /* it took up another before: several are waiting to be worked on */
 	bool spilled;     /* more are waiting than find a place */
 	bool queues;      /* it has worked on one that it had put off, as HAProxy does */
+	uint64_t due;     /* when the last wait of a loop would have ended: from then on it may be
+			     a timer's turn; 0: it did not wait */
 	uint32_t waiting; /* how many are in put_off */
 	struct at_ref *put_off; /* room for WAITING_MAX from the pool, NULL until one is: requests
 				   read whole, and left without anything done for them */
@@ -264,10 +267,10 @@ void at_causality_resume(const struct at_exchange *call)
 	take_up(at_exchange_valid(call->parent) ? call->parent : (struct at_ref){0}, AT_RULE_LOOP);
 }
 
-void at_causality_wait(bool several, bool waits)
+void at_causality_wait(bool several, uint64_t due)
 {
 	leave_taken();
-	worker.defers = (put_off() || worker.defers) && !waits;
+	worker.defers = (put_off() || worker.defers) && !due;
 	worker.current = (struct at_ref){0};
 	at_bridge_event_over();
 	at_causality_left();
@@ -275,6 +278,7 @@ void at_causality_wait(bool several, bool waits)
 		at_bridge_accepted_over();
 		at_bridge_loops();
 		worker.looped = true;
+		worker.due = due;
 	}
 }
 
@@ -302,6 +306,13 @@ static void heir_seen(uint32_t *as)
 	worker.current = (struct at_ref){0};
 }
 
+/* A loop's timers come after the events of a round, and are nobody's. */
+static bool is_timers_turn(void)
+{
+	return worker.rule == AT_RULE_LOOP && worker.due != AT_CLOCK_NEVER &&
+	       at_clock_now() >= worker.due;
+}
+
 bool at_causality_loops(void)
 {
 	return worker.looped;
@@ -318,7 +329,7 @@ struct at_ref at_causality_current(enum at_rule *ret_rule)
 	if (!open && is_inherited())
 		heir_seen(&stayed);
 	if (worker.defers || !open || (is_inherited() && !are_helpers()) ||
-	    (has_taken() && !are_takers())) {
+	    (has_taken() && !are_takers()) || is_timers_turn()) {
 		*ret_rule = AT_RULE_NONE;
 		return (struct at_ref){0};
 	}

@@ -77,9 +77,10 @@ void at_causality_answered(void);
 void at_causality_left(void);
 
 /* The thread goes back to a wait: `several` when that wait covers several connections of requests
- * or an unknown set, false for a wait for new connections only; `waits` false when its time-out is
- * 0: the thread has work left and only looks. Ends the current request. */
-void at_causality_wait(bool several, bool waits);
+ * or an unknown set, false for a wait for new connections only. `due`: when its time-out ends,
+ * monotonic ns, from when on the thread has other things to do than its events; 0: it has them now
+ * and only looks. Ends the current request. */
+void at_causality_wait(bool several, uint64_t due);
 
 /* Whether this thread multiplexes connections. */
 bool at_causality_loops(void);

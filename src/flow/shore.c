@@ -78,7 +78,7 @@ void at_shore_bound(int fd)
 void at_shore_accepting(int fd)
 {
 	(void)fd;
-	at_causality_wait(false, false);
+	at_causality_wait(false, 0);
 }
 
 void at_shore_accepted(int listener, int fd)

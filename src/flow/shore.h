@@ -141,15 +141,20 @@ bool at_shore_flush_own(int fd);
 
 /* ---- waits and threads ---- */
 
-/* All of them: `waits` false when the time-out is 0, or is not looked at because the memory it is
- * in may not be readable. Before a wait on a set of unknown extent (epoll). */
-void at_shore_wait(bool waits);
+/* Before a wait: when it ends by this time-out (milliseconds, negative or NULL for none), monotonic
+ * ns, a little early: loops reckon from before the wait, in milliseconds. 0: it does not wait. A
+ * time-out that cannot be read is the call's to complain of. */
+uint64_t at_shore_due(int timeout);
+uint64_t at_shore_due_spec(const struct timespec *timeout);
+uint64_t at_shore_due_val(const struct timeval *timeout);
+/* All of them: `due` as told before the wait. Before a wait on a set of unknown extent (epoll). */
+void at_shore_wait(uint64_t due);
 /* After a poll: the kernel has read these, so they can be read. */
-void at_shore_waited_poll(const struct pollfd *fds, nfds_t count, bool waits);
+void at_shore_waited_poll(const struct pollfd *fds, nfds_t count, uint64_t due);
 /* A loop waits for fd: epoll_ctl() put it into a set (`anew`), or changed what is waited for. */
 void at_shore_watched(int fd, bool anew);
 /* Before select(), which overwrites what it waits for. */
-void at_shore_wait_select(int count, const fd_set *reads, const fd_set *writes, bool waits);
+void at_shore_wait_select(int count, const fd_set *reads, const fd_set *writes, uint64_t due);
 /* A poll for these few descriptors ended by its time-out. */
 void at_shore_waited_in_vain(const struct pollfd *fds, nfds_t count);
 /* A thread is about to be created: replaces start and arg so that it inherits the context. */

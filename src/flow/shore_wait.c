@@ -1,6 +1,7 @@
 /*
  * Waits and new threads as the hooks tell them: what a thread goes on with.
  */
+#include "base/clock.h"
 #include "base/memory.h"
 #include "base/pool.h"
 #include "conn/conn.h"
@@ -32,11 +33,11 @@ static void look_at(struct cover *v, int fd)
 
 /* A wait for a single connection of its own (a blocking client or server with a time-out) is no
  * return to the loop. True when it is one, for several. */
-static bool conclude(const struct cover *v, bool waits)
+static bool conclude(const struct cover *v, uint64_t due)
 {
 	bool several = v->seen > SET_MAX || v->servers > 1 || (v->listeners && v->servers);
 	if (several || v->listeners)
-		at_causality_wait(several, waits);
+		at_causality_wait(several, due);
 	else if (v->servers)
 		at_causality_left();
 	return several;
@@ -61,18 +62,55 @@ void at_shore_watched(int fd, bool anew)
 		at_causality_spoke();
 }
 
-void at_shore_wait(bool waits)
+/* How much earlier than its wait's end a loop may take a timer to be due. */
+#define EARLY_NS UINT64_C(2000000)
+
+static uint64_t due_in(uint64_t ns)
 {
-	at_causality_wait(true, waits);
+	if (!ns)
+		return 0;
+	return at_clock_now() + (ns > EARLY_NS ? ns - EARLY_NS : 0);
 }
 
-void at_shore_waited_poll(const struct pollfd *fds, nfds_t count, bool waits)
+uint64_t at_shore_due(int timeout)
+{
+	return timeout < 0 ? AT_CLOCK_NEVER : due_in((uint64_t)timeout * 1000000);
+}
+
+/* What the kernel refuses or has no end to speak of is no time-out. */
+static uint64_t due_after(int64_t seconds, int64_t ns)
+{
+	if (seconds < 0 || seconds > INT32_MAX || ns < 0)
+		return AT_CLOCK_NEVER;
+	return due_in((uint64_t)seconds * 1000000000 + (uint64_t)ns);
+}
+
+uint64_t at_shore_due_spec(const struct timespec *timeout)
+{
+	if (!timeout || !at_memory_readable(timeout, sizeof(*timeout), NULL))
+		return AT_CLOCK_NEVER;
+	return due_after(timeout->tv_sec, timeout->tv_nsec);
+}
+
+uint64_t at_shore_due_val(const struct timeval *timeout)
+{
+	if (!timeout || !at_memory_readable(timeout, sizeof(*timeout), NULL))
+		return AT_CLOCK_NEVER;
+	return due_after(timeout->tv_sec, timeout->tv_usec * 1000);
+}
+
+void at_shore_wait(uint64_t due)
+{
+	at_causality_wait(true, due);
+}
+
+void at_shore_waited_poll(const struct pollfd *fds, nfds_t count, uint64_t due)
 {
 	struct cover v = {0};
 	for (nfds_t i = 0; i < count && v.seen <= SET_MAX; i++)
 		if (fds[i].fd >= 0)
 			look_at(&v, fds[i].fd);
-	bool several = conclude(&v, waits);
+	bool several = conclude(&v, due);
 	for (nfds_t i = 0; several && i < count; i++)
 		if (fds[i].fd >= 0)
 			watch(fds[i].fd);
@@ -98,7 +136,7 @@ static bool can_read(const fd_set *set, int count)
 	return !set || count <= 0 || at_memory_readable(set, ((size_t)count + 7) / 8, NULL);
 }
 
-void at_shore_wait_select(int count, const fd_set *reads, const fd_set *writes, bool waits)
+void at_shore_wait_select(int count, const fd_set *reads, const fd_set *writes, uint64_t due)
 {
 	struct cover v = {0};
 	if (count > FD_SETSIZE)
@@ -108,7 +146,7 @@ void at_shore_wait_select(int count, const fd_set *reads, const fd_set *writes, 
 	for (int fd = 0; fd < count && v.seen <= SET_MAX; fd++)
 		if ((reads && FD_ISSET(fd, reads)) || (writes && FD_ISSET(fd, writes)))
 			look_at(&v, fd);
-	bool several = conclude(&v, waits);
+	bool several = conclude(&v, due);
 	for (int fd = 0; several && reads && fd < count; fd++)
 		if (FD_ISSET(fd, reads))
 			watch(fd);

@@ -18,6 +18,7 @@
 
 #include <cmocka.h>
 
+#include "base/clock.h"
 #include "export/export.h"
 #include "flow/boot.h"
 #include "flow/defer.h"
@@ -313,7 +314,7 @@ static inline int clean_corridor(void **state)
 	(void)state;
 	finished = 0;
 	settings(NULL);
-	at_shore_wait(true); /* this thread works on nothing */
+	at_shore_wait(AT_CLOCK_NEVER); /* this thread works on nothing */
 	at_defer_after_fork();
 	at_exchange_after_fork(); /* and nothing was seen of the program's habits */
 	return 0;

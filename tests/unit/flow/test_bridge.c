@@ -19,7 +19,7 @@ static int open_lines(void **state)
 	out = called(&out_peer);
 	comes(a_peer, a, "GET /A HTTP/1.1\r\nHost: h\r\n\r\n");
 	of_a = at_bridge_current();
-	at_shore_wait(true);
+	at_shore_wait(AT_CLOCK_NEVER);
 	comes(b_peer, b, "GET /B HTTP/1.1\r\nHost: h\r\n\r\n");
 	of_b = at_bridge_current();
 	return 0;
@@ -170,7 +170,7 @@ static void a_job_that_begins_ends_the_one_before(void **state)
 	call("/two");
 	at_bridge_begin_job(of_b);
 	call("/three");
-	at_shore_wait(true);
+	at_shore_wait(AT_CLOCK_NEVER);
 	call("/loop");
 	answer_both();
 	is_made_by("/one", "/A", "bridge");
@@ -237,10 +237,10 @@ static void a_wait_ends_the_event_and_not_the_task(void **state)
 	struct at_bridge_frame frame;
 	(void)state;
 	assert_int_equal(at_bridge_event(NULL), of_b);
-	at_shore_wait(true);
+	at_shore_wait(AT_CLOCK_NEVER);
 	assert_int_equal(at_bridge_event(NULL), 0);
 	at_bridge_enter(of_a, false, &frame);
-	at_shore_wait(true);
+	at_shore_wait(AT_CLOCK_NEVER);
 	call("/after");
 	at_bridge_leave(&frame);
 	answer_both();
@@ -274,7 +274,7 @@ static void accepting_is_known_until_the_next_wait(void **state)
 	(void)state;
 	answer_both();
 	assert_true(at_bridge_accepted() != 0);
-	at_shore_wait(true);
+	at_shore_wait(AT_CLOCK_NEVER);
 	assert_true(at_bridge_accepted() == 0);
 	closing(fd);
 	close(peer);

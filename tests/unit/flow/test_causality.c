@@ -3,7 +3,7 @@
  *
  *   A? request comes in on connection A      A! it is answered      A- A is closed
  *   a+ connection a is opened                a? call over it        a! its answer comes in   a-
- * closed W wait by events   L wait for new connections   P poll of everything there is   p poll of
+ * closed W wait by events, V for a minute, w until a time that has passed, Z not at all   L wait for new connections   P poll of everything there is   p poll of
  * one   a. A. a look whether anything has come   A~ its client ends its stream   U time is up for
  * what is held back
  *
@@ -55,7 +55,13 @@ static void wait_for(char what)
 	struct pollfd fds[20] = {{.fd = -1}};
 	nfds_t n = 0;
 	if (what == 'W')
-		at_shore_wait(true);
+		at_shore_wait(AT_CLOCK_NEVER);
+	if (what == 'V')
+		at_shore_wait(at_shore_due(60000));
+	if (what == 'w')
+		at_shore_wait(at_shore_due(1));
+	if (what == 'Z')
+		at_shore_wait(at_shore_due(0));
 	if (what == 'L')
 		at_shore_accepting(-1);
 	if (what == 'U')
@@ -64,7 +70,7 @@ static void wait_for(char what)
 		if (line[i].fd >= 0 && (what == 'P' || n == 0))
 			fds[n++].fd = line[i].fd;
 	if (n > 1)
-		at_shore_waited_poll(fds, n, true);
+		at_shore_waited_poll(fds, n, AT_CLOCK_NEVER);
 }
 
 static void open_strange(int digit)
@@ -264,6 +270,12 @@ static void every_script(void **state)
 		{"W B? b? W A? a? B~ c? c! a! A! b! B!", "c1=B1/loop"},
 		/* A loop's timers, when its wait has ended by its time-out. */
 		{"W A? a? W b? b! a! A!", "b1=-/none"},
+		/* Its timers after the events of a round: when the time is up for which it waits. */
+		{"V A? a? a! b? b! A!", "a1=A1/loop b1=A1/loop"},
+		{"w A? a? a! A!", "a1=-/none"},
+		{"Z A? a? a! A!", "a1=-/none"},
+		{"V A? a+ w B? a? a! A! B!", "a1=A1/loop"},
+		{"w A? V B? b? b! A! B!", "b1=B1/loop"},
 		/* A loop in a loop. */
 		{"W A? a? W a! b? b! W c? c! A!", "b1=A1/loop c1=-/none"},
 		/* Another thread's call. */
@@ -384,10 +396,10 @@ static void a_loop_passes_on_what_it_has_read(void **state)
 		in[i] = served(&peer[i]);
 		out[i] = called(&out_peer[i]);
 	}
-	at_shore_wait(true);
+	at_shore_wait(AT_CLOCK_NEVER);
 	for (int i = 0; i < 4; i++)
 		comes(peer[i], in[i], text[i]);
-	at_shore_wait(false);
+	at_shore_wait(0);
 	goes(out[1], text[1]);
 	goes(out[0], text[0]);
 	goes(out[3], text[3]);
@@ -694,7 +706,7 @@ static void a_connection_that_has_come_about_is_an_event(void **state)
 	int a = served(&a_peer), b = served(&b_peer), listener = listening(&at);
 	comes(a_peer, a, "GET /A HTTP/1.1\r\nHost: h\r\n\r\n");
 	int out = dialled(&at);
-	at_shore_wait(true);
+	at_shore_wait(AT_CLOCK_NEVER);
 	comes(b_peer, b, "GET /B HTTP/1.1\r\nHost: h\r\n\r\n");
 	call_once((void *)"GET /b HTTP/1.1\r\nHost: h\r\n\r\n");
 	at_shore_socket_error(out, &error, sizeof(error));
@@ -721,7 +733,7 @@ static void what_a_loop_waited_for_early_is_its_event_too(void **state)
 	int other = accept(listener, NULL, NULL);
 	fcntl(database, F_SETFL, 0);
 	goes(database, "\1\2\3\4");
-	at_shore_wait(true);
+	at_shore_wait(AT_CLOCK_NEVER);
 	comes(a_peer, a, "GET /A HTTP/1.1\r\nHost: h\r\n\r\n");
 	comes(other, database, "\5\6\7");
 	call_once((void *)"GET /late HTTP/1.1\r\nHost: h\r\n\r\n");
