@@ -4,7 +4,8 @@
  *
  * - It reads outside of any handle and then runs its transport's callback in a context that all
  *   connections of a server share: an event lasts until the next handle is run (the call that
- *   enters a handle's context is replaced in uvloop's import table).
+ *   enters a handle's context is replaced in uvloop's import table; from 0.23 on the transport's
+ *   callback is entered by it too, as the first after the read).
  * - So a context does not say which connection it descends from. One that is made while a request
  *   is handled works for that. A connection's own task is one that the protocol makes in
  *   connection_made(), which is replaced in each class that is seen as a server's protocol: it gets
@@ -15,6 +16,7 @@
  */
 #include "bridge/python_uvloop.h"
 
+#include "base/bytes.h"
 #include "bridge/import_table.h"
 #include "bridge/python_asyncio.h"
 #include "bridge/python_mark.h"
@@ -29,6 +31,8 @@
 /* The connection whose protocol is in connection_made() on this thread, 0: none, and its number. */
 static __thread uintptr_t made __attribute__((tls_model("initial-exec")));
 static __thread int made_fd __attribute__((tls_model("initial-exec")));
+
+static bool callbacks_enter; /* the transport's callbacks too are entered by `enter` */
 
 /* ---- where events end ---- */
 
@@ -53,7 +57,8 @@ static int enter(struct at_py *context)
 {
 	if (!at_bridge_reads())
 		at_bridge_go_on_reading();
-	at_bridge_event_over();
+	if (!callbacks_enter || !at_bridge_event_enters())
+		at_bridge_event_over();
 	run_own(context);
 	return at_py.PyContext_Enter(context);
 }
@@ -291,11 +296,26 @@ static bool prepare(void)
 	       at_py.PyTuple_SetItem(socket_args, 0, socket) == 0;
 }
 
+/* Whether it is 0.23 or later. */
+static bool is_late(void)
+{
+	struct at_py *version = at_python_find("uvloop", "__version__");
+	const char *text = version ? at_py.PyUnicode_AsUTF8(version) : NULL;
+	struct at_str left = at_str_c(text ? text : "");
+	uint64_t major, minor;
+	bool known_form = at_str_u64(at_str_cut(&left, '.'), &major) &&
+			  at_str_u64(at_str_cut(&left, '.'), &minor);
+	at_py.PyErr_Clear();
+	at_py.Py_DecRef(version);
+	return known_form && (major || minor >= 23);
+}
+
 enum at_python_part at_python_uvloop(void)
 {
 	struct at_py *loops = at_python_find("uvloop", "Loop");
 	struct at_py *streams = loops ? at_python_find("uvloop.loop", "UVStream") : NULL;
 	enum at_python_part part = AT_PYTHON_ABSENT;
+	callbacks_enter = loops && is_late();
 	if (loops)
 		part = streams && prepare() &&
 				       at_import_table_set(OBJECT, "PyContext_Enter", enter) &&

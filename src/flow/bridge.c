@@ -17,6 +17,7 @@ struct said {
 	uintptr_t conn;             /* the connection it was read from */
 	uintptr_t place;            /* the context it was read in */
 	uintptr_t outside;          /* the first other one that was asked about it, 0: none */
+	bool entered;               /* another was entered since */
 	uintptr_t accepted;         /* the connection accepted last */
 	struct at_ref opener;       /* whose the connection is that it opens next */
 	uint32_t *count;            /* where requests told of are counted, or NULL */
@@ -202,6 +203,13 @@ uint64_t at_bridge_event(uintptr_t *ret_conn)
 	return event_if(said.place == place(), ret_conn);
 }
 
+bool at_bridge_event_enters(void)
+{
+	bool first = at_bridge_event(NULL) && !said.entered;
+	said.entered = true;
+	return first;
+}
+
 uint64_t at_bridge_event_outside(uintptr_t *ret_conn)
 {
 	uintptr_t here = place();
@@ -227,6 +235,7 @@ void at_bridge_read(const struct at_conn *c, const struct at_exchange *x)
 	said.conn = (uintptr_t)c;
 	said.place = place();
 	said.outside = 0;
+	said.entered = false;
 	if (said.now.job && x)
 		said.now.task = said.event;
 }

@@ -91,7 +91,12 @@ bool at_bridge_reads(void);
 uint64_t at_bridge_event(uintptr_t *ret_conn);
 void at_bridge_event_over(void);
 
-/* The same, for the first context that the thread is in after the one in which it read. */
+/* The thread is about to enter another context than the one in which it has read last: true for the
+ * first since then, which is the event's own. */
+bool at_bridge_event_enters(void);
+
+/* The request of the event, for the first context that the thread is in after the one in which it
+ * read. */
 uint64_t at_bridge_event_outside(uintptr_t *ret_conn);
 
 /* The connection this thread has accepted last, 0: none since its last

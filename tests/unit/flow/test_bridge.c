@@ -341,6 +341,8 @@ static void an_event_goes_along_to_one_context(void **state)
 	runtime_place = 1;
 	comes(a_peer, a, "GET /A3 HTTP/1.1\r\nHost: h\r\n\r\n");
 	assert_int_equal(at_bridge_event_outside(NULL), 0);
+	assert_true(at_bridge_event_enters());
+	assert_false(at_bridge_event_enters());
 	runtime_place = 2;
 	assert_true(at_bridge_event_outside(NULL) != 0);
 	runtime_place = 3;
