@@ -3,9 +3,9 @@
  *
  *   A? request comes in on connection A      A! it is answered      A- A is closed
  *   a+ connection a is opened                a? call over it        a! its answer comes in   a-
- * closed W wait by events, V for a minute, w until a time that has passed, Z not at all   L wait for new connections   P poll of everything there is   p poll of
- * one   a. A. a look whether anything has come   A~ its client ends its stream   U time is up for
- * what is held back
+ * closed W wait by events, V for a minute, w until a time that has passed, Z not at all   L wait
+ * for new connections   P poll of everything there is   p poll of one   a. A. a look whether
+ * anything has come   A~ its client ends its stream   U time is up for what is held back
  *
  * Digits are descriptors that speak no HTTP. 1 and 2: a pipe, 3: a connection made here, 4: one
  * accepted here, for all of which a loop waits; 5: a connection made here that is read when its
@@ -270,7 +270,8 @@ static void every_script(void **state)
 		{"W B? b? W A? a? B~ c? c! a! A! b! B!", "c1=B1/loop"},
 		/* A loop's timers, when its wait has ended by its time-out. */
 		{"W A? a? W b? b! a! A!", "b1=-/none"},
-		/* Its timers after the events of a round: when the time is up for which it waits. */
+		/* Its timers after the events of a round: when the time is up for which it waits.
+		 */
 		{"V A? a? a! b? b! A!", "a1=A1/loop b1=A1/loop"},
 		{"w A? a? a! A!", "a1=-/none"},
 		{"Z A? a? a! A!", "a1=-/none"},
