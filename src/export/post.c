@@ -46,7 +46,7 @@ static bool exiting(const struct at_post *p)
 static struct at_str pack(struct at_post *p, struct at_str body)
 {
 	at_out_reset(&p->packed, PACKED_KEEP);
-	if (!p->gzip || !at_out_place(&p->packed, p->prefix))
+	if (!p->gzip || (p->prefix && !at_out_place(&p->packed, p->prefix)))
 		return body;
 	p->packed.n = p->prefix;
 	if (!at_gzip_pack(p->gzip, at_str_from(body, p->prefix), &p->packed))
