@@ -24,7 +24,7 @@ struct at_tls_datum {
 struct at_tls {
 	uintptr_t caller;     /* where the object that calls is loaded; 0: found by the session */
 	uintptr_t begin, end; /* the library's addresses */
-	bool observable;      /* it has all that we ask it for */
+	uintptr_t observable; /* not 0: it has all that we ask it for */
 #define AT_OPENSSL(ret, name, params, args) ret(*name) params;
 #define AT_GNUTLS(ret, name, params, args)  ret(*name) params;
 #define AT_OPENSSL_ASK(ret, name, params)   ret(*name) params;
