@@ -4,6 +4,7 @@ Feeds the servers, the collector and the load. Owns a temporary directory and ev
 stopped by its id. Not its job: what is measured.
 """
 
+import contextlib
 import os
 import re
 import shutil
@@ -116,6 +117,9 @@ class Process:
                 os.killpg(self.pid, signal.SIGKILL)
                 self.handle.wait()
                 raise Trouble(f"{self.name} did not stop: {self.output()[-2000:]}") from None
+            # Workers that outlive it (PHP's) end with it.
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self.pid, signal.SIGTERM)
         return self.output()
 
 
