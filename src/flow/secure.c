@@ -339,6 +339,15 @@ static bool is_record(const char *bytes, size_t n)
 	return !bytes || !n || (bytes[0] >= 0x14 && bytes[0] <= 0x17);
 }
 
+/* What a plan has made of a ClientHello before it was written is no conversation. */
+static void begin_anew(struct at_conn *c)
+{
+	if (!c->talk)
+		return;
+	at_talk_over(c);
+	c->over = false;
+}
+
 /* Bytes on the wire that may be TLS, in the direction that says hello or in the other one. */
 static bool is_tls(struct at_conn *c, int fd, const char *bytes, size_t n, bool asks)
 {
@@ -353,6 +362,8 @@ static bool is_tls(struct at_conn *c, int fd, const char *bytes, size_t n, bool 
 		}
 		c->way = begins ? AT_WAY_HELLO : AT_WAY_PLAIN;
 		c->hello = 0;
+		if (begins)
+			begin_anew(c);
 		return begins && greet(c, fd, bytes, n);
 	case AT_WAY_HELLO:
 		return !asks || greet(c, fd, bytes, n);

@@ -163,7 +163,7 @@ def test_many_requests_on_one_connection(shared, server, pki, take):
     url = f"{server.url}/n/[1-20]"
     done = shared.run([program("curl"), "-sS", "--cacert", pki.ca, url], "curl")
     spans = take(40)
-    assert done.out.count("00-") == 20
+    assert re.fullmatch("(00-[0-9a-f]{32}-[0-9a-f]{16}-03){20}", done.out)
     for i in range(1, 21):
         joined(about(spans, f"/n/{i}"), f"/n/{i}")
     assert len({s["network.peer.port"] for s in spans if s.kind == "server"}) == 1
@@ -207,6 +207,30 @@ def test_nginx(shared, pki, take):
     done = shared.run([program("wget"), "-q", "-O", "-", f"--ca-certificate={pki.ca}", url + "/index.html"], "wget")
     assert done.out == "<p>hello</p>"
     joined(take(2), "/index.html")
+
+
+def test_http2(shared, pki, take):
+    """curl and nginx agree on it by ALPN; nginx begins to speak before it has read a byte."""
+    port = free_port()
+    extra = f"""
+        listen 127.0.0.1:{port} ssl http2;
+        ssl_certificate {pki.cert};
+        ssl_certificate_key {pki.key};
+        ssl_protocols TLSv1.2 TLSv1.3;
+        location / {{ return 200 "$http_traceparent "; }}
+    """
+    nginx.start(shared, "127.0.0.1:1", server=extra, name="nginx-h2")
+    url = f"https://localhost:{port}/h/[1-3]"
+    done = shared.run([program("curl"), "-sS", "--http2", "--cacert", pki.ca, url], "curl")
+    assert done.code == 0, done.err
+    spans = take(6)
+    for i, told in enumerate(done.out.split(), 1):
+        client, server = about(spans, f"/h/{i}")
+        assert (client.kind, server.kind) == ("client", "server") and is_child(server, client)
+        assert told == f"00-{client.trace}-{client.id}-03"
+        for span in client, server:
+            assert (span["network.protocol.version"], span["tls.protocol.version"]) == ("2", "1.3")
+    assert len(done.out.split()) == 3
 
 
 def test_nginx_as_a_proxy_to_https(shared, pki, server, take):
