@@ -220,6 +220,15 @@ static long time_left(const struct at_http *h, uint64_t now)
 	return ms > INT32_MAX ? INT32_MAX : ms ? (long)ms : 1;
 }
 
+/* As at_http_take_line. Nothing was heard on a connection that is HTTP/2's: libcurl would keep it
+ * after a time-out, and the next body would find nobody there either. */
+static size_t take_line_grpc(char *p, size_t size, size_t n, void *client)
+{
+	struct at_http *h = client;
+	curl_easy_setopt(h->easy, CURLOPT_FORBID_REUSE, 0L);
+	return at_http_take_line(p, size, n, &h->take);
+}
+
 /* The headers of this attempt: the server of gRPC is told when nobody listens any more. */
 static struct curl_slist *headers(struct at_http *h, long limit)
 {
@@ -254,6 +263,11 @@ static void launch(struct at_http *h, uint64_t now)
 	curl_easy_setopt(e, CURLOPT_RESOLVE, h->addresses);
 	curl_easy_setopt(e, CURLOPT_POSTFIELDS, h->out.p);
 	curl_easy_setopt(e, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)h->out.n);
+	if (h->options.grpc) {
+		curl_easy_setopt(e, CURLOPT_HEADERFUNCTION, take_line_grpc);
+		curl_easy_setopt(e, CURLOPT_HEADERDATA, h);
+		curl_easy_setopt(e, CURLOPT_FORBID_REUSE, 1L);
+	}
 	curl_easy_setopt(e, CURLOPT_TIMEOUT_MS, limit);
 	curl_easy_setopt(e, CURLOPT_CONNECTTIMEOUT_MS, limit);
 	if (curl_multi_add_handle(state.multi, e) == CURLM_OK)
@@ -301,10 +315,14 @@ static const char *words_of(const struct at_http *h, CURLcode code)
 static struct at_str field(const struct at_http *h, const char *name)
 {
 	struct curl_header *f;
-	if (curl_easy_header(h->easy, name, 0, CURLH_TRAILER, -1, &f) == CURLHE_OK ||
-	    curl_easy_header(h->easy, name, 0, CURLH_HEADER, -1, &f) == CURLHE_OK)
-		return at_str_c(f->value);
-	return AT_STR_NONE;
+	struct at_str value;
+	if (curl_easy_header(h->easy, name, 0, CURLH_TRAILER, -1, &f) != CURLHE_OK &&
+	    curl_easy_header(h->easy, name, 0, CURLH_HEADER, -1, &f) != CURLHE_OK)
+		return AT_STR_NONE;
+	value = at_str_c(f->value);
+	while (value.n && (unsigned char)value.p[value.n - 1] <= ' ')
+		value.n--;
+	return value;
 }
 
 static bool is_http2(const struct at_http *h)
@@ -331,7 +349,9 @@ static void land(struct at_http *h, CURLcode code)
 {
 	struct at_http_answer *a = &h->answer;
 	char *type = NULL;
-	if (code != CURLE_OK) {
+	/* A server may say no before it has read all. */
+	bool told = h->options.grpc && field(h, "grpc-status").p;
+	if (code != CURLE_OK && !told) {
 		fail(h, fault_of(code)->fault, words_of(h, code));
 		return;
 	}

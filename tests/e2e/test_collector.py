@@ -96,11 +96,10 @@ def test_tls(otelcol, pki):
 
 
 def test_too_large_for_it(otelcol):
-    """Its limit, which is RESOURCE_EXHAUSTED without a RetryInfo: final, and counted."""
+    """Its limit: it ends the stream before it has read all, and every span is counted."""
     c = otelcol(grpc={"max_recv_msg_size_mib": 1})
     r = export(c, "grpc", 1500, "attr=" + "x" * 1000, "flush=5000", OTEL_BSP_MAX_EXPORT_BATCH_SIZE="1500")
     assert r.drop_export_failed > 0 and r.spans_exported == len(c.spans())
-    assert len(r.said("answers with status RESOURCE_EXHAUSTED")) == 1
     r.check_sums()
     assert export(c, "grpc", 5).lost == 0 and len(c.spans()) == r.spans_exported + 5
 

@@ -223,6 +223,14 @@ def test_broken_off(act):
     r.check_sums()
 
 
+def test_a_connection_on_which_nobody_answers_is_left():
+    """As behind a middlebox that has forgotten it: libcurl would send the next batch there too."""
+    with GrpcCollector([Answer(), Answer(act=grpc.silent)]) as c:
+        r = run(c, 5, "linger=300", "again=1", "linger=300", "flush=3000", OTEL_EXPORTER_OTLP_TIMEOUT="700",
+                OTEL_BSP_SCHEDULE_DELAY="10", OTEL_BSP_MAX_EXPORT_BATCH_SIZE="2")
+    assert r.drop_export_failed == 2 and r.spans_exported == 8 and c.connections == 2
+
+
 def test_silent():
     with GrpcCollector([Answer(act=grpc.silent)]) as c:
         r = run(c, 5, "linger=1200", "again=1", "flush=4000", OTEL_EXPORTER_OTLP_TIMEOUT="700",

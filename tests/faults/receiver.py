@@ -9,6 +9,8 @@ import socket
 import threading
 import time
 
+import grpc_moods
+import h2.exceptions
 from collector import read_protobuf
 
 
@@ -110,8 +112,8 @@ class Receiver:
                 wrapped = self.contexts[mood.tls].wrap_socket(link, server_side=True)
                 with self._lock:
                     self._open.add(wrapped)
-            self._talk(wrapped, mood, patience)
-        except (OSError, ValueError):
+            (self._talk_grpc if mood.grpc else self._talk)(wrapped, mood, patience)
+        except (OSError, ValueError, h2.exceptions.ProtocolError):
             pass  # the other side has left, or was cut off
         finally:
             with self._lock:
@@ -145,17 +147,29 @@ class Receiver:
             if fields.get("content-encoding") == "gzip":
                 body = gzip.decompress(body)
             receipt = Receipt(mood, body)
-            with self._lock:
-                self.receipts.append(receipt)
-            if patience.wait(mood.delay) and mood.delay:
+            if not self._answer(link, fields, receipt, patience):
                 return
-            if not hasattr(mood.answer, "brief"):
-                mood.answer(link, fields, patience)
-                continue
-            with self._lock:  # what counts as told was told: a change of mood does not cut it
-                if mood is not self._mood:
-                    return
-                receipt.acknowledged, receipt.rejected = mood.answer(link, fields, patience)
+
+    def _talk_grpc(self, link, mood, patience):
+        for stream, body in grpc_moods.calls(link):
+            if not self._answer(stream, {}, Receipt(mood, body), patience):
+                return
+
+    def _answer(self, link, fields, receipt, patience):
+        """False: the mood is over."""
+        mood = receipt.mood
+        with self._lock:
+            self.receipts.append(receipt)
+        if patience.wait(mood.delay) and mood.delay:
+            return False
+        if not hasattr(mood.answer, "brief"):
+            mood.answer(link, fields, patience)
+            return True
+        with self._lock:  # what counts as told was told: a change of mood does not cut it
+            if mood is not self._mood:
+                return False
+            receipt.acknowledged, receipt.rejected = mood.answer(link, fields, patience)
+        return True
 
     def _left(self, mood, receipt):
         with self._lock:

@@ -9,6 +9,7 @@
 	resumes   seconds after the return within which spans must be delivered again
 """
 
+import grpc_moods as grpc
 import moods
 import names
 from moods import WELL, Mood
@@ -60,6 +61,12 @@ def look_up(name, answer, says, first=True, resumes=16, trouble=None):
         f"DNS: {name}", trouble or Mood(WELL), unreachable(says), first=first, resolver=("127.0.0.1", answer),
         resumes=resumes,
     )  # fmt: skip
+
+
+def call(name, answer, says, causes=(FAILED,), witnessed=True, **more):
+    """A collector of OTLP/gRPC."""
+    trouble = answer if isinstance(answer, Mood) else grpc.mood(answer)
+    return Row(f"gRPC: {name}", trouble, says, causes, witnessed, well=grpc.mood(grpc.WELL), **more)
 
 
 BIG = 100 << 20
@@ -145,6 +152,29 @@ ROWS = [
     tls("handshake hangs", Mood(meet=moods.mute), "timed out"),
     tls("hangs up in the handshake", Mood(meet=moods.hang_up), ""),
     tls("the port speaks plain HTTP", Mood(meet=moods.reply(moods.head(400, (("Connection", "close"),), 0))), ""),
+    # gRPC
+    call("absent", Mood(listening="no"), unreachable("refused|connect"), witnessed=False, causes=(FAILED, FULL)),
+    call("silent", moods.silent, unreachable("timed out"), **AGAIN),
+    call("INVALID_ARGUMENT", grpc.status(3, "bad%20batch"), (r"status INVALID_ARGUMENT: bad batch",)),
+    call("UNAVAILABLE", grpc.status(14), answers("UNAVAILABLE"), **AGAIN),
+    call("UNAVAILABLE, in the head", grpc.status(14, only=True), answers("UNAVAILABLE"), **AGAIN),
+    call("UNAVAILABLE, RetryInfo of 1 s", grpc.status(14, details=grpc.retry_info(1)), answers("UNAVAILABLE"), **AGAIN),
+    call("RESOURCE_EXHAUSTED", grpc.status(8), answers("RESOURCE_EXHAUSTED")),
+    call("RESOURCE_EXHAUSTED, RetryInfo of 4 s", grpc.status(8, details=grpc.retry_info(4)),
+         answers("RESOURCE_EXHAUSTED"), **AGAIN),
+    call("no status", grpc.status(None), answers("UNKNOWN")),
+    call("a proxy's 503", grpc.status(None, http=503), answers("UNAVAILABLE"), **AGAIN),
+    call("a proxy's 404", grpc.status(None, http=404), answers("UNIMPLEMENTED")),
+    call("resets the stream", grpc.reset(8), unreachable("CANCEL"), **AGAIN),
+    call("refuses the stream", grpc.reset(7), unreachable(), **AGAIN),
+    call("goes away before the answer", grpc.goaway, unreachable(), **AGAIN),
+    call("goes away after each answer", grpc.LAST_CALL, (), ()),
+    call("hangs up at once", Mood(meet=moods.hang_up), unreachable(), witnessed=False, causes=(FAILED, FULL)),
+    call("frames that are none", grpc.frames(b"\xff" * 4096), unreachable(), **AGAIN),
+    call("the port speaks HTTP/1.1", Mood(meet=moods.reply(moods.head(400, (), 0))), unreachable("not HTTP/2"),
+         witnessed=False, causes=(FAILED, FULL)),
+    call("OK, part of it refused", grpc.PARTIAL, (r"accepts only a part: too old",), (REJECTED,)),
+    call("flaps: every other answer is INTERNAL", grpc.IN_TURN, answers("INTERNAL")),
     # names
     look_up("no answer", names.SILENT, ""),
     look_up("NXDOMAIN", names.NXDOMAIN, ""),

@@ -168,6 +168,8 @@ class Trial:
         row = self.row
         host = names.NAME if row.resolver else "127.0.0.1"
         env = _preload(f"{'https' if row.well.tls else 'http'}://{host}:{self.receiver.port}", self.settings)
+        if row.well.grpc:
+            env["OTEL_EXPORTER_OTLP_PROTOCOL"] = "grpc"
         if row.well.tls:
             env["OTEL_EXPORTER_OTLP_CERTIFICATE"] = self.pki.authority
         if row.resolver:
