@@ -16,8 +16,8 @@ PROTOBUF = "application/x-protobuf"
 
 class Mood:
     """listening: "yes", "no" (connections are refused) or "full" (they hang); tls: which of the pki's contexts speaks,
-    None: plain; grpc: calls are read, not requests; meet: what happens on a new connection instead of reading requests; answer: what a request gets, after
-    delay seconds."""
+    None: plain; grpc: calls are read, not requests; meet: what happens on a new connection instead of that; answer:
+    what a request gets, after delay seconds."""
 
     def __init__(self, answer=None, meet=None, listening="yes", tls=None, delay=0, grpc=False):
         self.answer, self.meet, self.listening, self.tls, self.delay = answer, meet, listening, tls, delay
