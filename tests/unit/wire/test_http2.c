@@ -344,7 +344,7 @@ static void the_last_frame_is_what_counts(void **state)
 	b.n = 0;
 	frame(&b, 1, 1, 3, HEAD, HEAD_N - 2);
 	at = b.n;
-	frame(&b, 9, 4, 3, HEAD + HEAD_N - 2, 2);
+	frame(&b, 9, 4, 3, &HEAD[HEAD_N - 2], 2);
 	assert_true(at_http2_feed(&h, b.p, 11, &play_sink, &got));
 	assert_true(at_http2_look(&h, b.p + 11, b.n - 11, 0, &plan));
 	assert_true(plan.insertable);
