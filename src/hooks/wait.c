@@ -2,7 +2,6 @@
  * Waits: what was being worked on ends there. What poll waits for is looked at afterwards, when the
  * kernel has shown that it can be read; select overwrites its sets, so they are looked at before.
  */
-#include "base/clock.h"
 #include "hooks/hook.h"
 
 /* Descriptors of a wait that can be a client's for its answer. */
@@ -21,12 +20,12 @@ static void polled(const struct pollfd *fds, nfds_t count, uint64_t due, int rc)
 /* One descriptor is no loop's. */
 static uint64_t due_of(nfds_t count, int timeout)
 {
-	return count > 1 || !timeout ? at_shore_due(timeout) : AT_CLOCK_NEVER;
+	return count > 1 || !timeout ? at_shore_due(timeout) : at_shore_due(-1);
 }
 
 static uint64_t due_of_spec(nfds_t count, const struct timespec *timeout)
 {
-	return count > 1 && !at_thread_pass() ? at_shore_due_spec(timeout) : AT_CLOCK_NEVER;
+	return count > 1 && !at_thread_pass() ? at_shore_due_spec(timeout) : at_shore_due(-1);
 }
 
 /* A look at a single one: the kernel has read the time-out. */
