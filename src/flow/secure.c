@@ -395,13 +395,12 @@ bool at_secure_in(struct at_conn *c, int fd, const char *bytes, size_t n)
 	if (c->role == AT_CONN_UNDECIDED)
 		c->role = AT_CONN_SERVER;
 	if (c->role != AT_CONN_CLIENT) {
-		at_bridge_read(c, t ? t->first : NULL);
+		at_bridge_read(c, at_talk_only(t));
 		return true;
 	}
 	if (!at_bridge_reads())
 		at_bridge_event_over();
-	if (t && t->first)
-		at_causality_resume(t->first);
+	at_talk_resume(t);
 	return true;
 }
 
@@ -425,9 +424,9 @@ bool at_secure_eof(struct at_conn *c)
 	c->eof = true;
 	if (c->role == AT_CONN_SERVER) {
 		at_causality_left();
-		at_causality_hung_up(t ? t->first : NULL);
-	} else if (t && t->first) {
-		at_causality_resume(t->first);
+		at_causality_hung_up(at_talk_only(t));
+	} else {
+		at_talk_resume(t);
 	}
 	return true;
 }

@@ -102,20 +102,19 @@ static void close_row(struct at_talk *t, bool failed)
 	}
 }
 
-/* The exchange that its end concerns: none when there are several. */
-static const struct at_exchange *only(const struct at_talk *t)
+struct at_exchange *at_talk_only(const struct at_talk *t)
 {
 	bool several = t && t->protocol->multiplexes && t->first != t->last;
 	return t && !several ? t->first : NULL;
 }
 
-/* The thread learns of the end of what is under way: it goes on with who made it. */
-static void resume(const struct at_talk *t)
+void at_talk_resume(const struct at_talk *t)
 {
-	if (t->first && t->protocol->multiplexes && t->first != t->last)
+	const struct at_exchange *x = at_talk_only(t);
+	if (x)
+		at_causality_resume(x);
+	else if (t && t->first)
 		at_causality_several();
-	else if (t->first)
-		at_causality_resume(t->first);
 }
 
 static void talk_free(struct at_talk *t)
@@ -217,12 +216,12 @@ void at_talk_eof(struct at_conn *c, int fd)
 	c->eof = true;
 	if (c->role == AT_CONN_SERVER) {
 		at_causality_left();
-		at_causality_hung_up(only(t));
+		at_causality_hung_up(at_talk_only(t));
 	}
 	if (!t || c->role != AT_CONN_CLIENT)
 		return;
 	t->fd = fd;
-	resume(t);
+	at_talk_resume(t);
 	t->protocol->response_over(t);
 	close_row(t, true);
 }
@@ -232,12 +231,12 @@ void at_talk_failed(struct at_conn *c, int fd, int error)
 	struct at_talk *t = c->talk;
 	c->error = error;
 	if (c->role == AT_CONN_SERVER)
-		at_causality_hung_up(only(t));
+		at_causality_hung_up(at_talk_only(t));
 	if (!t)
 		return;
 	t->fd = fd;
 	if (c->role == AT_CONN_CLIENT)
-		resume(t);
+		at_talk_resume(t);
 	close_row(t, true);
 }
 
@@ -248,7 +247,7 @@ void at_talk_broken(struct at_conn *c, int fd, const char *why)
 		return;
 	t->fd = fd;
 	if (c->role == AT_CONN_CLIENT)
-		resume(t);
+		at_talk_resume(t);
 	while (t->first && t->first->named)
 		at_exchange_close(t->first, why);
 	at_talk_over(c);
@@ -305,7 +304,7 @@ void at_talk_gone(struct at_conn *c, int fd)
 	if (c->role == AT_CONN_SERVER && t->first && !at_exchange_is_passed(t->first))
 		c->eof = c->eof || has_hung_up(fd);
 	if (c->role == AT_CONN_CLIENT)
-		resume(t);
+		at_talk_resume(t);
 	if (c->again && (at_sys(SYS_fcntl, fd, F_GETFL, 0) & O_NONBLOCK))
 		c->again = false;
 	close_row(t, true);

@@ -125,6 +125,13 @@ void at_talk_counted(struct at_talk *t, unsigned counter, const char *protocol);
 /* What speaks on a stream that begins like this and is no HTTP/1: as what it is counted. */
 unsigned at_talk_guess(struct at_str first);
 
+/* The exchange that an event on the connection concerns whatever it is: the oldest, but none where
+ * several are under way and any may go on. `t` may be NULL. */
+struct at_exchange *at_talk_only(const struct at_talk *t);
+
+/* The thread learns that something came for what is under way: it goes on with who made it. */
+void at_talk_resume(const struct at_talk *t);
+
 /* Adds to and takes from the row. */
 void at_talk_push(struct at_talk *t, struct at_exchange *x);
 void at_talk_remove(struct at_talk *t, struct at_exchange *x);

@@ -4,6 +4,7 @@
  * whatever else it is, HTTP/1's engine says whether it is that. Fed by talk.c; hands the talk on
  * with the first bytes that decide. Called under the connection's lock.
  */
+#include "base/counter.h"
 #include "flow/talk_http2.h"
 
 /* Bytes of the preface that no other protocol begins with. */
@@ -90,7 +91,9 @@ static void look(struct at_talk *t, struct at_edits **edits, const char *data, s
 {
 	struct at_conn *c = t->conn;
 	bool asks = c->role == AT_CONN_CLIENT || !at_http2_looks_like_settings(data, n);
-	if (!n || !asks || !requests_decide(t, data, n))
+	/* A ClientHello says nothing about what will be spoken inside. */
+	if (!n || !asks || at_talk_guess(at_str(data, n)) == AT_COUNT_conns_tls ||
+	    !requests_decide(t, data, n))
 		return;
 	t = c->talk;
 	if (t)

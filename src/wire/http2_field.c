@@ -75,7 +75,7 @@ static struct at_str read_string(struct walk *w)
 ptrdiff_t at_http2_find_literal(struct at_str block, struct at_str name, size_t n)
 {
 	struct walk w = {(const uint8_t *)block.p, block.n, 0, true};
-	while (w.ok && w.at < w.n) {
+	while (w.p && w.ok && w.at < w.n) {
 		uint8_t first = w.p[w.at];
 		if (first & 0x80) {
 			read_int(&w, 7);

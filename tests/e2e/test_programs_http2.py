@@ -225,6 +225,32 @@ def test_a_call_belongs_to_its_request(shared, web):
         assert is_child(request, only(spans, service="curl"))
 
 
+# --- inside TLS ---
+
+
+def test_inside_tls(shared, pki, upstream):
+    """What ALPN has agreed on is found by the bytes: curl and h2load, and nginx."""
+    port = free_port()
+    listen = f"listen 127.0.0.1:{port} ssl http2;\n"
+    listen += f"ssl_certificate {pki}/server.pem;\nssl_certificate_key {pki}/server.key;\n"
+    server = nginx.SERVER + "\n}\nserver {\n" + listen + nginx.SERVER
+    nginx.start(shared, f"127.0.0.1:{upstream.port}", server=server, env=ROOM, name="secure", service="secure")
+    take = shared.fresh(0.3)
+    url = f"https://127.0.0.1:{port}/text.txt"
+    assert curl(shared, "--cacert", pki / "ca.pem", "-o", "/dev/null", "-w", "%{http_version}", url) == "2"
+    call, request = pairs(take(2))[0]
+    assert call["url.full"] == url and request["url.scheme"] == "https"
+    assert call["network.protocol.version"] == request["network.protocol.version"] == "2"
+    assert call["tls.protocol.version"] == request["tls.protocol.version"]
+    assert call["tls.protocol.version"] in ("1.2", "1.3")
+    count = 1000
+    take = shared.fresh()
+    done = shared.run([program("h2load"), "-n", count, "-c", 4, "-m", 50, url], service="h2load", quiet=False, env=ROOM)
+    assert f"{count} succeeded, 0 failed, 0 errored" in done.out, done.out
+    joined = pairs(take(2 * count, seconds=20, settle=0.4))
+    assert {(target(c), target(s), c.code, s.code) for c, s in joined} == {("/text.txt", "/text.txt", 200, 200)}
+
+
 # --- Node ---
 
 
