@@ -291,7 +291,7 @@ uint64_t at_bridge_asked_on(int fd, uintptr_t conn, bool if_others)
 	struct at_conn *c = at_conn_lock_known(fd);
 	struct at_talk *t = c && (uintptr_t)c == conn ? c->talk : NULL;
 	const struct at_exchange *x = at_talk_only(t);
-	if (x && x->named && (c->delegates || !if_others))
+	if (c && x && x->named && (c->delegates || !if_others))
 		token = at_exchange_token(at_exchange_ref(x));
 	if (c)
 		at_conn_unlock(c);
