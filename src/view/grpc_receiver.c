@@ -23,11 +23,10 @@
 
 struct peer {
 	int fd;
-	struct at_grpc_session *session;
-	struct at_str unsent; /* of the session's output; its memory */
-	uint64_t heard;       /* when something came last: milliseconds, monotonic */
-	struct peer *next;    /* of all */
-	struct peer **link;   /* that points at this one */
+	struct at_grpc_session *session; /* NULL: it has been hung up */
+	struct at_str unsent;            /* of the session's output; its memory */
+	uint64_t heard;                  /* when something came last: milliseconds, monotonic */
+	struct peer *next;               /* of all */
 };
 
 struct at_grpc_receiver {
@@ -49,16 +48,30 @@ static bool watch(const struct at_grpc_receiver *r, int op, struct peer *peer, u
 	return epoll_ctl(r->poll, op, peer ? peer->fd : r->fd, &event) == 0;
 }
 
+/* Its memory is given back by sweep. */
 static void hang_up(struct at_grpc_receiver *r, struct peer *peer)
 {
 	if (r->connections-- == r->max_connections)
 		watch(r, EPOLL_CTL_MOD, NULL, EPOLLIN);
-	*peer->link = peer->next;
-	if (peer->next)
-		peer->next->link = peer->link;
 	close(peer->fd);
 	at_grpc_session_free(peer->session);
-	free(peer);
+	peer->session = NULL;
+}
+
+static void sweep(struct at_grpc_receiver *r)
+{
+	struct peer **at = &r->peers;
+
+	while (*at) {
+		struct peer *peer = *at;
+
+		if (peer->session) {
+			at = &peer->next;
+			continue;
+		}
+		*at = peer->next;
+		free(peer);
+	}
 }
 
 /* False: the connection is broken. */
@@ -125,10 +138,7 @@ static void welcome(struct at_grpc_receiver *r, int fd)
 		return;
 	}
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof(yes));
-	peer->link = &r->peers;
 	peer->next = r->peers;
-	if (peer->next)
-		peer->next->link = &peer->next;
 	r->peers = peer;
 	r->connections++;
 	tend(r, peer);
@@ -149,14 +159,12 @@ static void welcome_all(struct at_grpc_receiver *r)
 /* Delayed answers and idle connections. */
 static int64_t look_after(struct at_grpc_receiver *r)
 {
-	struct peer *next;
 	int64_t soonest = -1;
 
-	for (struct peer *peer = r->peers; peer; peer = next) {
+	for (struct peer *peer = r->peers; peer; peer = peer->next) {
 		int64_t due = at_grpc_session_run(peer->session, r->now);
 		bool idle = r->now - peer->heard > IDLE_MS;
 
-		next = peer->next;
 		if (!idle && due < 0)
 			due = IDLE_MS;
 		soonest = soonest < 0 || due < soonest ? due : soonest;
@@ -206,13 +214,16 @@ int64_t at_grpc_receiver_run(struct at_grpc_receiver *r, uint64_t now)
 		else
 			welcome_all(r);
 	}
+	sweep(r);
 	return n == EVENTS ? 0 : look_after(r);
 }
 
 void at_grpc_receiver_stop(struct at_grpc_receiver *r)
 {
-	while (r->peers)
-		hang_up(r, r->peers);
+	for (struct peer *peer = r->peers; peer; peer = peer->next)
+		if (peer->session)
+			hang_up(r, peer);
+	sweep(r);
 	close(r->poll);
 	close(r->fd);
 	free(r);
