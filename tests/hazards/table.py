@@ -404,13 +404,33 @@ HAZARDS = [
         ],
     ),
     Hazard(
-        16, "TLS: the same bytes twice, and whose they are", ["src/flow/talk.c"], [],
-        "No function of a TLS library is interposed yet, so there is nothing to get wrong: an encrypted "
-        "connection is "
-        "recognised by its first bytes, counted (`conns_tls`) and looked at no more. When SSL_read and its kin "
-        "become hooks, "
-        "this row needs: raw calls nested in them seen once; the descriptor of a connection learnt from nested "
-        "reads; memory BIOs.",
+        16, "TLS: the same bytes twice, and whose they are",
+        ["src/flow/secure.c", "src/conn/await.c", "src/libc/tls.c"],
+        [
+            Mutation(
+                "what is on the wire is looked at as well",
+                [("src/flow/secure.c", "\tcase AT_WAY_SECURE:\n\t\treturn true;\n",
+                  "\tcase AT_WAY_SECURE:\n\t\tbreak;\n")],
+                ["e2e test_tls.py::test_clients[curl]"],
+            ),
+            Mutation(
+                "a session's connection is not looked for by the ClientHello",
+                [("src/flow/secure.c", "c = told ? by_random(random, role) : NULL;", "c = NULL;")],
+                ["e2e test_tls.py::test_clients[aiohttp]"],
+            ),
+            Mutation(
+                "what a library does by calling itself is seen twice",
+                [("src/flow/secure.c", "bool is = session && inside.session == session &&",
+                  "bool is = !session && inside.session == session &&")],
+                ["e2e test_tls.py::test_every_byte[gnutls 9000 cork]"],
+            ),
+            Mutation(
+                "the caller's library is not asked for",
+                [("src/libc/tls.c", "found = at_objects_next(rows[i].name, caller, global ? global : UINT32_MAX);",
+                  "found = NULL;")],
+                ["e2e test_tls.py::test_clients[requests]"],
+            ),
+        ],
     ),
     Hazard(
         17, "dlopen(RTLD_DEEPBIND) hides a library's calls from us",
