@@ -317,8 +317,8 @@ HAZARDS = [
             ),
             Mutation(
                 "ours stands before the request line",
-                [("src/flow/inject.c", "edit_new(e, x, p->insert_at, lines, n, false);",
-                  "edit_new(e, x, 0, lines, n, false);")],
+                [("src/flow/inject_http1.c", "at_inject_edit(e, x, p->insert_at, lines, n, false);",
+                  "at_inject_edit(e, x, 0, lines, n, false);")],
                 ["e2e test_injection.py::test_every_head_has_our_line_and_nothing_else_is_different[write-tcp]"],
                 quick=True,
             ),
@@ -370,7 +370,7 @@ HAZARDS = [
     ),
     Hazard(
         15, "an HTTP message is taken for something else",
-        ["src/wire/http1.c", "src/wire/http1_head.c", "src/wire/http1_priv.h", "src/flow/talk.c"],
+        ["src/wire/http1.c", "src/wire/http1_head.c", "src/wire/http1_priv.h", "src/flow/talk_http1.c"],
         [
             Mutation(
                 "chunks are not looked for",
@@ -380,8 +380,8 @@ HAZARDS = [
             ),
             Mutation(
                 "an answer to HEAD has a body",
-                [("src/flow/talk.c", "return x->method == AT_METHOD_HEAD ? AT_HTTP1_THEN_NO_BODY : "
-                                     "AT_HTTP1_THEN_BODY;",
+                [("src/flow/talk_http1.c", "return x->method == AT_METHOD_HEAD ? AT_HTTP1_THEN_NO_BODY : "
+                                           "AT_HTTP1_THEN_BODY;",
                   "return AT_HTTP1_THEN_BODY;")],
                 ["e2e test_semconv.py::test_methods_of_the_user"],
             ),
@@ -392,7 +392,7 @@ HAZARDS = [
             ),
             Mutation(
                 "what is tunnelled is read as HTTP",
-                [("src/flow/talk.c", "\t\treturn AT_HTTP1_THEN_TUNNEL;", "\t\treturn AT_HTTP1_THEN_BODY;")],
+                [("src/flow/talk_http1.c", "\t\treturn AT_HTTP1_THEN_TUNNEL;", "\t\treturn AT_HTTP1_THEN_BODY;")],
                 ["e2e test_programs_clients.py::test_connect"],
             ),
             Mutation(
