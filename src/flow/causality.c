@@ -267,6 +267,11 @@ void at_causality_resume(const struct at_exchange *call)
 	take_up(at_exchange_valid(call->parent) ? call->parent : (struct at_ref){0}, AT_RULE_LOOP);
 }
 
+void at_causality_given_up(void)
+{
+	worker.due = AT_CLOCK_NEVER;
+}
+
 void at_causality_wait(bool several, uint64_t due)
 {
 	leave_taken();

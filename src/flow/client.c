@@ -190,6 +190,7 @@ static void tell_failure(const struct at_endpoint *peer, const char *why, uint64
 	if (x->recording)
 		at_describe_connect(x, peer);
 	at_causality_resume(x);
+	at_causality_given_up();
 	at_exchange_close(x, why);
 }
 

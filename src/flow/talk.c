@@ -303,8 +303,10 @@ void at_talk_gone(struct at_conn *c, int fd)
 		t->protocol->response_over(t);
 	if (c->role == AT_CONN_SERVER && t->first && !at_exchange_is_passed(t->first))
 		c->eof = c->eof || has_hung_up(fd);
-	if (c->role == AT_CONN_CLIENT)
+	if (c->role == AT_CONN_CLIENT && t->first) {
 		at_talk_resume(t);
+		at_causality_given_up();
+	}
 	if (c->again && (at_sys(SYS_fcntl, fd, F_GETFL, 0) & O_NONBLOCK))
 		c->again = false;
 	close_row(t, true);

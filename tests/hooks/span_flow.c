@@ -127,11 +127,12 @@ void span_hook_epoll_ctl(void)
 	struct ends a, e;
 	int tube[2], set = epoll_create1(0);
 	must(pipe(tube) == 0 && epoll_ctl(set, EPOLL_CTL_ADD, tube[0], &event) == 0, "a pipe");
-	must(epoll_wait(set, &event, 1, 0) == 0, "a wait");
+	must(write(tube[1], "x", 1) == 1 && epoll_wait(set, &event, 1, -1) == 1, "a wait");
+	must(read(tube[0], &(char){0}, 1) == 1, "an event");
 	a = span_asked("/a");
 	e = join(TCP, CLIENT, HTTP);
 	span_calls(&e, "/before", "child");
-	must(write(tube[1], "x", 1) == 1 && read(tube[0], &(char){0}, 1) == 1, "an event");
+	must(write(tube[1], "x", 1) == 1 && read(tube[0], &(char){0}, 1) == 1, "another");
 	e = join(TCP, CLIENT, HTTP);
 	span_calls(&e, "/after", "root");
 	span_answers(&a, "/a");

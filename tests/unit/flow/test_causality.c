@@ -276,6 +276,9 @@ static void every_script(void **state)
 		{"w A? a? a! A!", "a1=-/none"},
 		{"Z A? a? a! A!", "a1=-/none"},
 		{"V A? a+ w B? a? a! A! B!", "a1=A1/loop"},
+		/* A timer's that gives a call up and makes it elsewhere. */
+		{"V A? a? w a- b? b! A!", "a1=A1/loop b1=A1/loop"},
+		{"V A? a? Z a- b? b! A!", "a1=A1/loop b1=A1/loop"},
 		{"w A? V B? b? b! A! B!", "b1=B1/loop"},
 		/* A loop in a loop. */
 		{"W A? a? W a! b? b! W c? c! A!", "b1=A1/loop c1=-/none"},
