@@ -63,7 +63,8 @@ HAZARDS = [
                 [
                     ("scripts/list-exports", "echo 'local: *;'", "true"),
                     ("Makefile", "-Wl,--exclude-libs,ALL ", ""),
-                    ("scripts/link-bundle", '\t--keep-global-symbols="$here/bundle.keep" "$object"', '\t--weaken "$object"'),
+                    ("scripts/link-bundle", '\t--keep-global-symbols="$here/bundle.keep" "$object"',
+                     '\t--weaken "$object"'),
                 ],
                 ["run scripts/lint-symbols", "e2e test_preload.py::test_the_program_s_libraries_are_its_own"],
             ),
