@@ -30,8 +30,8 @@ void at_causality_several(void);
  * with the request that made it. */
 void at_causality_resume(const struct at_exchange *call);
 
-/* The thread has given a call up, by a timer perhaps, and been put back to its request: what it
- * does now is for that one. */
+/* A call has failed, or the thread has given it up, by a timer perhaps, and is put back to its
+ * request: what it does now is for that one. */
 void at_causality_given_up(void);
 
 /* A loop's thread turns to an event that tells of no request: something came that speaks no HTTP.

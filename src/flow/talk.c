@@ -117,6 +117,14 @@ void at_talk_resume(const struct at_talk *t)
 		at_causality_several();
 }
 
+/* A call that failed, or was given up, may be made anew at once. */
+static void give_back(const struct at_talk *t)
+{
+	at_talk_resume(t);
+	if (t->first)
+		at_causality_given_up();
+}
+
 static void talk_free(struct at_talk *t)
 {
 	t->protocol->free(t);
@@ -221,7 +229,7 @@ void at_talk_eof(struct at_conn *c, int fd)
 	if (!t || c->role != AT_CONN_CLIENT)
 		return;
 	t->fd = fd;
-	at_talk_resume(t);
+	give_back(t);
 	t->protocol->response_over(t);
 	close_row(t, true);
 }
@@ -236,7 +244,7 @@ void at_talk_failed(struct at_conn *c, int fd, int error)
 		return;
 	t->fd = fd;
 	if (c->role == AT_CONN_CLIENT)
-		at_talk_resume(t);
+		give_back(t);
 	close_row(t, true);
 }
 
@@ -303,10 +311,8 @@ void at_talk_gone(struct at_conn *c, int fd)
 		t->protocol->response_over(t);
 	if (c->role == AT_CONN_SERVER && t->first && !at_exchange_is_passed(t->first))
 		c->eof = c->eof || has_hung_up(fd);
-	if (c->role == AT_CONN_CLIENT && t->first) {
-		at_talk_resume(t);
-		at_causality_given_up();
-	}
+	if (c->role == AT_CONN_CLIENT)
+		give_back(t);
 	if (c->again && (at_sys(SYS_fcntl, fd, F_GETFL, 0) & O_NONBLOCK))
 		c->again = false;
 	close_row(t, true);
