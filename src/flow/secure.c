@@ -147,6 +147,7 @@ struct at_conn *at_secure_find(const struct at_secure *s, enum at_conn_role firs
 		at_count(conns_secure, 1);
 		return at_conn_lock_ref(e.c);
 	}
+	at_count(conns_tls, 1);
 	c = e.own ? at_conn_lock_ref(e.c) : NULL;
 	if (c)
 		at_conn_free(c);
